@@ -1,0 +1,1 @@
+"""Meaning, pure: what names, metrics, levels, looks and their differences are. No clock, network, database."""

@@ -1,0 +1,106 @@
+"""What a player gained between two times, from what is known at each. Pure: storage looks the states up.
+
+A gain is the state at the end minus a baseline: the state at the start, or the first known value inside the window
+where nothing was known before. An unranked start is never taken for zero.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from osrsdiff.game.levels import level_for_xp
+from osrsdiff.game.metrics import KNOWN, OVERALL, MetricKind, kind_of, may_fall
+from osrsdiff.game.periods import Window
+
+
+class Known(Struct, frozen=True):
+    """A metric's value and since when it is known. `level`: None where it follows from xp, and outside skills."""
+
+    at: datetime
+    value: int
+    rank: int | None
+    level: int | None
+
+
+class Bracket(Struct, frozen=True):
+    """Between which two looks a window's end lies; equal where it falls on a look.
+
+    `latest`: None where no look has come after.
+    """
+
+    earliest: datetime
+    latest: datetime | None
+
+
+class Gain(Struct, frozen=True):
+    """What one metric gained.
+
+    `gained`: negative for a fall. `levels_gained`: None outside skills. `first_seen`: nothing was known before the
+    window, so the gain counts from the first value inside it. `fell`: a fall in a metric that cannot fall.
+    """
+
+    metric: str
+    start: Known
+    end: Known
+    gained: int
+    levels_gained: int | None
+    first_seen: bool
+    fell: bool
+
+
+class PlayerGains(Struct, frozen=True):
+    """A player's gains over a window. `start`, `end`: how sure each end is, None where no look is on that side."""
+
+    window: Window
+    start: Bracket | None
+    end: Bracket | None
+    gains: list[Gain]
+
+
+def gains_between(
+    at_start: Mapping[str, Known], first_inside: Mapping[str, Known], at_end: Mapping[str, Known]
+) -> list[Gain]:
+    """One gain for each metric known at the end, zeros included; overall, skills, bosses, activities, most moved first.
+
+    `first_inside` is asked only for metrics that are not in `at_start`.
+    """
+    gains = []
+    for metric, end in at_end.items():
+        start = at_start.get(metric)
+        gains.append(_gain(metric, start or first_inside.get(metric, end), end, first_seen=start is None))
+    return sorted(gains, key=_most_moved_first)
+
+
+def _gain(metric: str, start: Known, end: Known, *, first_seen: bool) -> Gain:
+    gained = end.value - start.value
+    return Gain(
+        metric=metric,
+        start=start,
+        end=end,
+        gained=gained,
+        levels_gained=_levels_gained(metric, start, end),
+        first_seen=first_seen,
+        fell=gained < 0 and not may_fall(metric),
+    )
+
+
+def _levels_gained(metric: str, start: Known, end: Known) -> int | None:
+    before, after = level_of(metric, start), level_of(metric, end)
+    return None if before is None or after is None else after - before
+
+
+def level_of(metric: str, known: Known) -> int | None:
+    """The level at a known value: the hiscores' own, else what the xp gives; None outside skills and for overall."""
+    if known.level is not None or metric == OVERALL or kind_of(metric) is not MetricKind.SKILL:
+        return known.level
+    return level_for_xp(known.value)
+
+
+_KINDS = {kind: place for place, kind in enumerate(MetricKind)}
+_PLACES = {metric.key: place for place, metric in enumerate(KNOWN)}
+
+
+def _most_moved_first(gain: Gain) -> tuple[bool, int, int, int, str]:
+    place = _PLACES.get(gain.metric, len(_PLACES))
+    return gain.metric != OVERALL, _KINDS[kind_of(gain.metric)], -abs(gain.gained), place, gain.metric

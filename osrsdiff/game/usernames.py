@@ -1,0 +1,35 @@
+"""What is a player's name. Two spellings that the game takes for the same player become the same canonical name."""
+
+import re
+
+from osrsdiff.errors import InvalidUsername
+
+_LONGEST = 12
+_NOT_ALLOWED = re.compile(r"[^A-Za-z0-9 _-]")
+_SEPARATORS = re.compile(r"[ _-]+")
+_BLANKS = re.compile(r" +")
+
+
+def canonical(raw: str) -> str:
+    """The name that identifies a player: lower case, words joined by single spaces.
+
+    Space, hyphen, underscore and no-break space are one character to the game. Raises InvalidUsername.
+    """
+    name = display(raw)
+    if bad := _NOT_ALLOWED.search(name):
+        raise InvalidUsername(_shortened(raw), f"it has the character {bad[0]!r}")
+    if len(name) > _LONGEST:
+        raise InvalidUsername(_shortened(raw), f"it has {len(name)} characters")
+    words = _SEPARATORS.sub(" ", name).strip(" ").lower()
+    if not words:
+        raise InvalidUsername(_shortened(raw), "it has no letter or digit")
+    return words
+
+
+def display(raw: str) -> str:
+    """The user's own spelling, without outer blanks and with plain single ones inside. Not checked: see `canonical`."""
+    return _BLANKS.sub(" ", raw.replace("\u00a0", " ")).strip(" ")
+
+
+def _shortened(raw: str) -> str:
+    return raw if len(raw) <= 40 else raw[:40] + "…"
