@@ -1,0 +1,1 @@
+"""From where: the official hiscores' client, parser and shared request budget."""

@@ -1,0 +1,191 @@
+"""How fast all processes together may ask the hiscores, and when nobody may. Both live in Redis.
+
+The budget is a bucket (GCRA): `requests_per_second`, and `burst` at once after a quiet time. A caller reserves the next
+slot and sleeps until it comes. The breaker opens when the hiscores are in trouble: then nobody asks until its pause is
+over, and after it one probe at a time until one succeeds. Time is Redis' own, so hosts need no common clock.
+
+Two hashes, times in microseconds since the epoch. `{prefix}budget`: `slot`, the time of the slot after the last one
+given away, and `at`, when that was. `{prefix}breaker`, absent while closed: `since` and `until`, between which it is
+open, `failures` in a row, and `probe`, until when a probe is under way.
+"""
+
+import random
+from datetime import UTC, datetime
+
+from anyio import sleep
+from msgspec import Struct
+from redis import RedisError
+from redis.asyncio import Redis
+
+from osrsdiff.errors import Deferred, RedisUnreachable
+
+FIRST_PAUSE_S = 10.0
+LONGEST_PAUSE_S = 600.0
+PROBE_S = 30.0
+"""How long a probe may take before another is let through: longer than any request."""
+
+_REDIS_AWAY_S = 15.0
+# shorter waits are over before anybody's trouble could be known
+_RECHECK_FROM_S = 0.05
+
+_NOW = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local function stored(microseconds) return string.format('%.0f', microseconds) end
+local breaker = redis.call('HMGET', KEYS[1], 'since', 'until', 'failures', 'probe')
+local since, till = tonumber(breaker[1] or '0'), tonumber(breaker[2] or '0')
+local failures, probe = tonumber(breaker[3] or '0'), tonumber(breaker[4] or '0')
+-- where the clock went back over its start, the pause is over too
+local open = since <= now and now < till
+"""
+
+# gives {1, wait, since}: the slot is the caller's in `wait`, or {0, wait, 0}: nothing was taken, ask again in `wait`
+_TAKE = (
+    _NOW
+    + """
+local interval, burst, max_wait, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+if open then return {0, till - now, 0} end
+if since > 0 and now < probe and probe - now <= max_wait + lease then return {0, probe - now, 0} end
+local ahead = (burst - 1) * interval
+local budget = redis.call('HMGET', KEYS[2], 'slot', 'at')
+local slot, at = tonumber(budget[1] or '0'), tonumber(budget[2] or '0')
+-- where the clock went back, what was given away is as far ahead as it was
+slot = math.max(now, slot - math.max(0, at - now))
+local wait = math.max(0, math.ceil(slot - ahead - now))
+if wait > max_wait then return {0, wait, 0} end
+slot = slot + interval
+redis.call('HSET', KEYS[2], 'slot', stored(slot), 'at', stored(now))
+redis.call('PEXPIRE', KEYS[2], math.ceil((slot - now) / 1000) + 1)
+if since > 0 then redis.call('HSET', KEYS[1], 'probe', stored(now + wait + lease)) end
+return {1, wait, since}
+"""
+)
+
+# gives how long the breaker that opened after `since` was read stays open, -1 where none did
+_STILL_CLOSED = (
+    _NOW
+    + """
+if since == 0 or since == tonumber(ARGV[1]) then return -1 end
+return math.max(till - now, 0)
+"""
+)
+
+# several requests may fail of the same trouble: while it is open the breaker is only prolonged
+_OPEN = (
+    _NOW
+    + """
+local first, longest, asked, jitter = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+if open then
+  till = math.max(till, now + asked)
+else
+  failures = failures + 1
+  since = now
+  till = now + math.max(asked, math.min(longest, first * 2 ^ math.min(failures - 1, 20) * jitter))
+end
+redis.call('HSET', KEYS[1], 'since', stored(since), 'until', stored(till), 'failures', failures)
+redis.call('HDEL', KEYS[1], 'probe')
+redis.call('PEXPIRE', KEYS[1], math.ceil((till - now + 2 * longest) / 1000))
+return failures
+"""
+)
+
+# only for the breaker that the probe was let through by: it may have opened again since
+_CLOSE = (
+    _NOW
+    + """
+if since == tonumber(ARGV[1]) and not open then redis.call('DEL', KEYS[1]) end
+return 0
+"""
+)
+
+_STATE = _NOW + "return {till, failures}"
+
+
+class BreakerState(Struct, frozen=True):
+    """`open_until`: None while closed; once it is past, the next request is a probe. `failures`: in a row."""
+
+    open_until: datetime | None
+    failures: int
+
+
+class RequestBudget:
+    """The budget under one prefix. Every process that asks the hiscores has one, with the same figures."""
+
+    def __init__(
+        self, redis: Redis, prefix: str, *, requests_per_second: float, burst: int, max_wait_s: float = 20.0
+    ) -> None:
+        if requests_per_second <= 0 or burst < 1:
+            raise ValueError("a budget needs a positive rate and a burst of at least 1")
+        self._keys = [f"{prefix}breaker", f"{prefix}budget"]
+        self._arguments = [_us(1 / requests_per_second), burst, _us(max_wait_s), _us(PROBE_S)]
+        self._take = redis.register_script(_TAKE)
+        self._still_closed = redis.register_script(_STILL_CLOSED)
+        self._open = redis.register_script(_OPEN)
+        self._close = redis.register_script(_CLOSE)
+        self._state = redis.register_script(_STATE)
+        # the breaker that this process has sent a probe through, 0 where none
+        self._probed = 0
+
+    async def take(self) -> None:
+        """Returns when one request may go out: one round trip to Redis, a second one after a wait.
+
+        Raises Deferred, its `retry_after_s` set, where the slot is too far away, the breaker is open or has opened
+        during the wait, or Redis is away.
+        """
+        try:
+            taken, wait_us, breaker = await self._take(keys=self._keys, args=self._arguments)
+            if not taken:
+                raise _deferred(wait_us / 1e6)
+            if breaker:
+                self._probed = breaker
+            if wait_us:
+                await sleep(wait_us / 1e6)
+            if wait_us / 1e6 >= _RECHECK_FROM_S:
+                await self._check_still_closed(breaker)
+        except (RedisError, OSError) as error:
+            raise Deferred("Redis is away, so nobody knows the pace", retry_after_s=_REDIS_AWAY_S) from error
+
+    async def succeeded(self) -> None:
+        """The hiscores answered in order (also "not ranked"): a probe's success closes the breaker.
+
+        Asks Redis only where this process has sent a probe.
+        """
+        if not self._probed:
+            return
+        try:
+            await self._close(keys=self._keys[:1], args=[self._probed])
+        except (RedisError, OSError):
+            return  # the next probe's success will close it
+        self._probed = 0
+
+    async def troubled(self, retry_after_s: float | None) -> None:
+        """The hiscores are in trouble: nobody asks for a while, longer each time, at least `retry_after_s`."""
+        jitter = random.uniform(1.0, 1.2)
+        arguments = [_us(FIRST_PAUSE_S), _us(LONGEST_PAUSE_S), _us(retry_after_s or 0), jitter]
+        try:
+            await self._open(keys=self._keys[:1], args=arguments)
+        except (RedisError, OSError):
+            return  # while Redis is away nobody gets a slot anyway
+        self._probed = 0
+
+    async def breaker(self) -> BreakerState:
+        """The breaker as everybody sees it. Raises RedisUnreachable."""
+        try:
+            open_until_us, failures = await self._state(keys=self._keys[:1])
+        except (RedisError, OSError) as error:
+            raise RedisUnreachable(f"Redis does not answer: {error}") from error
+        open_until = datetime.fromtimestamp(open_until_us / 1e6, UTC) if open_until_us else None
+        return BreakerState(open_until, failures)
+
+    async def _check_still_closed(self, breaker: int) -> None:
+        open_for_us = await self._still_closed(keys=self._keys[:1], args=[breaker])
+        if open_for_us >= 0:
+            raise _deferred(open_for_us / 1e6)
+
+
+def _us(seconds: float) -> int:
+    return max(round(seconds * 1e6), 0)
+
+
+def _deferred(seconds: float) -> Deferred:
+    return Deferred(f"no request to the hiscores may go out for another {seconds:.0f} s", retry_after_s=seconds)
