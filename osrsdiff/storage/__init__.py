@@ -1,0 +1,1 @@
+"""Kept where: engine, tables, queries. The only place with SQL."""

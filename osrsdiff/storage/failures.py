@@ -1,0 +1,52 @@
+"""The log of fetches that gave no data. Bounded: whoever writes to it prunes it."""
+
+from datetime import datetime
+
+from msgspec import Struct
+from sqlalchemy import Integer, bindparam, delete, func, insert, select
+
+from osrsdiff.errors import Outcome
+from osrsdiff.storage.connection import Connection
+from osrsdiff.storage.dialects import ID
+from osrsdiff.storage.epoch import moment, seconds
+from osrsdiff.storage.tables import fetch_failures
+
+
+class FetchFailure(Struct, frozen=True):
+    """One fetch without data."""
+
+    player_id: int
+    at: datetime
+    outcome: Outcome
+    message: str
+
+
+_c = fetch_failures.c
+_columns = [_c[name] for name in FetchFailure.__struct_fields__]
+
+_ADD = insert(fetch_failures).values({name: bindparam(name) for name in FetchFailure.__struct_fields__}).inline()
+_RECENT = select(*_columns).order_by(_c.id.desc()).limit(bindparam("most", type_=Integer))
+_RECENT_OF_PLAYER = _RECENT.where(_c.player_id == bindparam("player_id", type_=ID))
+_PRUNE = delete(fetch_failures).where(
+    _c.id <= select(func.max(_c.id)).scalar_subquery() - bindparam("keep", type_=Integer)
+)
+
+
+async def add(conn: Connection, player_id: int, *, at: datetime, outcome: Outcome, message: str) -> None:
+    """Logs one failure."""
+    failure = {"player_id": player_id, "at": seconds(at), "outcome": outcome.value, "message": message}
+    await conn.run(_ADD, failure)
+
+
+async def recent(conn: Connection, *, limit: int, player_id: int | None = None) -> list[FetchFailure]:
+    """The newest failures first, of one player or of all."""
+    if player_id is None:
+        rows = await conn.all(_RECENT, {"most": limit})
+    else:
+        rows = await conn.all(_RECENT_OF_PLAYER, {"most": limit, "player_id": player_id})
+    return [FetchFailure(player, moment(at), Outcome(outcome), message) for player, at, outcome, message in rows]
+
+
+async def prune(conn: Connection, *, keep: int) -> int:
+    """Deletes all but the newest, at most `keep` of them; how many went."""
+    return await conn.run(_PRUNE, {"keep": keep})

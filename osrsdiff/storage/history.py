@@ -1,0 +1,199 @@
+"""What players' looks have shown: the newest state, and the changes that led to it.
+
+A look is stored as its difference to what was known before, which the caller has made; the caller owns the transaction.
+Gains, read from the same tables, are in `gains`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.sql.dml import Update
+
+from osrsdiff.errors import Outcome
+from osrsdiff.game.levels import level_for_xp
+from osrsdiff.game.metrics import OVERALL, Metric, MetricKind, kind_of
+from osrsdiff.game.snapshots import Difference, Reading, State
+from osrsdiff.storage import sheets
+from osrsdiff.storage.connection import Connection, Params, Step
+from osrsdiff.storage.dialects import BLOB, ID, SECONDS, OnConflict
+from osrsdiff.storage.epoch import moment, seconds
+from osrsdiff.storage.gains import gains as gains
+from osrsdiff.storage.metrics import by_id, ids_of
+from osrsdiff.storage.sheets import UNRANKED_CODES
+from osrsdiff.storage.tables import changes, current_values, metrics, player_states, players, snapshots
+
+
+class SheetRow(Struct, frozen=True):
+    """One line of a player's current sheet. `seen_at`: when its value last changed or was first seen.
+
+    Where no value was ever seen (hidden from the first look on), `seen_at` is the last look.
+    """
+
+    metric: Metric
+    reading: Reading
+    seen_at: datetime
+
+
+_player_id = bindparam("player_id", type_=ID)
+_version = bindparam("version", type_=player_states.c.version.type)
+_looked_at = bindparam("looked_at", type_=SECONDS)
+_sheet = bindparam("sheet", type_=BLOB)
+
+_STATE = select(
+    player_states.c.version, player_states.c.looked_at, player_states.c.taken_at, player_states.c.sheet
+).where(player_states.c.player_id == _player_id)
+
+# Finds no row for a player who is being removed, instead of failing on it.
+_FIRST_STATE = (
+    insert(player_states)
+    .from_select(
+        ["player_id", "version", "looked_at", "taken_at", "sheet"],
+        select(players.c.id, _version, _looked_at, _looked_at, _sheet)
+        .where(players.c.id == _player_id)
+        .with_for_update(read=True, key_share=True),
+    )
+    .ext(OnConflict(["player_id"]))
+)
+_SNAPSHOT = insert(snapshots).values(
+    player_id=bindparam("player_id"),
+    taken_at=bindparam("looked_at"),
+    previous_look_at=bindparam("previous_look_at"),
+    has_fall=bindparam("has_fall"),
+)
+_CHANGE = insert(changes).values({column.name: bindparam(column.name) for column in changes.c})
+_CURRENT_VALUE = (
+    insert(current_values)
+    .values({column.name: bindparam(column.name) for column in current_values.c})
+    .ext(OnConflict(["player_id", "metric_id"], updated=["value"]))
+)
+
+
+def _next_state(**values: object) -> Update:
+    """Replaces the state that the look was compared with, and no other."""
+    return (
+        update(player_states)
+        .where(
+            player_states.c.player_id == _player_id,
+            player_states.c.version == bindparam("expected_version", type_=player_states.c.version.type),
+        )
+        .values(version=_version, looked_at=_looked_at, sheet=_sheet, **values)
+    )
+
+
+def _looked(**values: object) -> Update:
+    return (
+        update(players)
+        .where(players.c.id == _player_id)
+        .values(
+            last_attempt_at=_looked_at,
+            last_look_at=_looked_at,
+            last_outcome=bindparam("outcome", type_=players.c.last_outcome.type),
+            failures=0,
+            **values,
+        )
+    )
+
+
+_STATE_CHANGED = _next_state(taken_at=_looked_at)
+_STATE_UNCHANGED = _next_state()
+_PLAYER_CHANGED = _looked(last_changed_at=_looked_at)
+_PLAYER_UNCHANGED = _looked()
+
+_CHANGED_AT = select(
+    metrics.c.id,
+    select(func.max(changes.c.taken_at))
+    .where(changes.c.player_id == _player_id, changes.c.metric_id == metrics.c.id)
+    .correlate(metrics)
+    .scalar_subquery(),
+)
+
+
+async def load_state(conn: Connection, player_id: int) -> State | None:
+    """What is known of the player after the last look; None where there was none."""
+    row = await conn.one(_STATE, {"player_id": player_id})
+    if row is None:
+        return None
+    version, looked_at, taken_at, blob = row
+    stored = sheets.decode(blob)
+    named = await by_id(conn, stored.keys())
+    return State(version, moment(looked_at), moment(taken_at), sheets.readings(stored, named))
+
+
+async def store_look(
+    conn: Connection,
+    player_id: int,
+    difference: Difference,
+    *,
+    expected_version: int,
+    new_metrics: Sequence[Metric] = (),
+) -> bool:
+    """Stores a look that was compared with the state of `expected_version` (0: no state yet).
+
+    False, and nothing stored, where the player has another state by now or is gone. A look that changed nothing makes
+    no history: it only moves the state's ranks and times. `new_metrics`: those that the game's own list lacks.
+    """
+    ids = await ids_of(conn, difference.sheet.keys(), new_metrics, at=difference.looked_at)
+    is_snapshot = bool(difference.changes) or difference.is_first_look
+    look = {
+        "player_id": player_id,
+        "expected_version": expected_version,
+        "version": expected_version + 1,
+        "looked_at": seconds(difference.looked_at),
+        "sheet": sheets.encode(difference.sheet, ids),
+        "outcome": (Outcome.CHANGED if is_snapshot else Outcome.UNCHANGED).value,
+    }
+    if not is_snapshot:
+        steps = [Step(_STATE_UNCHANGED, look, must_hit=True), Step(_PLAYER_UNCHANGED, look)]
+    else:
+        state = _FIRST_STATE if expected_version == 0 else _STATE_CHANGED
+        steps = [Step(state, look, must_hit=True), *_snapshot(look, difference, ids), Step(_PLAYER_CHANGED, look)]
+    return await conn.run_all(steps)
+
+
+async def sheet(conn: Connection, player_id: int) -> list[SheetRow]:
+    """The player's current sheet, each metric with today's rank; empty where there was no look."""
+    row = await conn.one(_STATE, {"player_id": player_id})
+    if row is None:
+        return []
+    _, looked_at, _, blob = row
+    stored = sheets.decode(blob)
+    named = await by_id(conn, stored.keys())
+    seen_at = {number: at or looked_at for number, at in await conn.all(_CHANGED_AT, {"player_id": player_id})}
+    read = sheets.readings(stored, named)
+    return [
+        SheetRow(named[number], reading, moment(seen_at[number]))
+        for number, reading in zip(stored, read.values(), strict=True)
+    ]
+
+
+def _snapshot(look: Params, difference: Difference, ids: Mapping[str, int]) -> list[Step]:
+    """The rows of a look that changed something."""
+    previous = difference.previous_look_at
+    fell = any(change.fell for change in difference.changes)
+    snapshot = {**look, "previous_look_at": seconds(previous) if previous else None, "has_fall": fell}
+    rows = [
+        {
+            "player_id": look["player_id"],
+            "metric_id": ids[change.metric],
+            "taken_at": look["looked_at"],
+            "value": change.after.value,
+            "rank": change.after.rank,
+            "level": _unexpected_level(change.metric, change.after),
+            "unranked": UNRANKED_CODES[change.after.unranked],
+        }
+        for change in difference.changes
+    ]
+    # Half of a first look are zeros, which no leaderboard shows.
+    listed = [
+        row for row, change in zip(rows, difference.changes, strict=True) if row["value"] or not change.first_seen
+    ]
+    return [Step(_SNAPSHOT, snapshot), Step(_CHANGE, rows), Step(_CURRENT_VALUE, listed)]
+
+
+def _unexpected_level(metric: str, reading: Reading) -> int | None:
+    """The level where it can't be told from the xp."""
+    if metric == OVERALL or kind_of(metric) is not MetricKind.SKILL or reading.level is None:
+        return reading.level
+    return None if reading.value is not None and level_for_xp(reading.value) == reading.level else reading.level

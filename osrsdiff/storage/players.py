@@ -1,0 +1,210 @@
+"""Tracked players: added, found, paged through, marked, removed. Names are canonical; the caller commits."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Boolean, Integer, Text, bindparam, case, cast, delete, func, insert, select, update
+from sqlalchemy.sql.dml import Update
+
+from osrsdiff.errors import Outcome, PlayerExists
+from osrsdiff.game.modes import GameMode
+from osrsdiff.storage.connection import Connection, Row
+from osrsdiff.storage.dialects import ID, SECONDS, JsonItems, OnConflict
+from osrsdiff.storage.epoch import moment, moment_or_none, seconds
+from osrsdiff.storage.tables import players
+
+
+class Player(Struct, frozen=True):
+    """A tracked player. `username` canonical. `last_look_at`: when the hiscores last gave data. `failures` in a row."""
+
+    id: int
+    username: str
+    display_name: str
+    game_mode: GameMode
+    is_active: bool
+    fetch_interval_minutes: int
+    schedule_id: str | None
+    created_at: datetime
+    last_attempt_at: datetime | None
+    last_look_at: datetime | None
+    last_changed_at: datetime | None
+    last_outcome: Outcome | None
+    failures: int
+
+
+class PlayerCounts(Struct, frozen=True):
+    """How many there are, and how many requests per second the active ones' intervals ask for."""
+
+    active: int
+    paused: int
+    requests_per_second: float
+
+
+_c = players.c
+_columns = [_c[name] for name in Player.__struct_fields__]
+
+_ADD = (
+    insert(players)
+    .values(
+        username=bindparam("username"),
+        display_name=bindparam("display_name"),
+        game_mode=bindparam("game_mode"),
+        is_active=bindparam("is_active"),
+        fetch_interval_minutes=bindparam("fetch_interval_minutes"),
+        created_at=bindparam("created_at"),
+        failures=bindparam("failures"),
+    )
+    .ext(OnConflict(["username"]))
+    .returning(*_columns)
+)
+_BY_USERNAME = select(*_columns).where(_c.username == bindparam("username"))
+_BY_ID = select(*_columns).where(_c.id == bindparam("player_id"))
+_BY_SCHEDULE_ID = select(*_columns).where(_c.schedule_id == bindparam("schedule_id"))
+_PAGE = (
+    select(*_columns)
+    .where(_c.username > bindparam("after", type_=Text))
+    .order_by(_c.username)
+    .limit(bindparam("most", type_=Integer))
+)
+_PAGE_OF_ACTIVITY = _PAGE.where(_c.is_active == bindparam("is_active", type_=Boolean))
+_PAGE_BY_ID = (
+    select(*_columns).where(_c.id > bindparam("after")).order_by(_c.id).limit(bindparam("most", type_=Integer))
+)
+_COUNT = select(_c.is_active, _c.fetch_interval_minutes, func.count()).group_by(_c.is_active, _c.fetch_interval_minutes)
+_given_ids = JsonItems(bindparam("ids", type_=Text)).table_valued("value")
+_ACTIVITY = select(_c.id, _c.is_active).where(_c.id.in_(select(cast(_given_ids.c.value, Integer))))
+_REMOVE = delete(players).where(_c.id == bindparam("player_id"))
+
+
+def _setting(**values: object) -> Update:
+    return update(players).where(_c.id == bindparam("player_id", type_=ID)).values(**values)
+
+
+_SET_ACTIVE = _setting(is_active=bindparam("given", type_=Boolean))
+_SET_INTERVAL = _setting(fetch_interval_minutes=bindparam("given", type_=Integer))
+_SET_SCHEDULE_ID = _setting(schedule_id=bindparam("given", type_=Text))
+_ATTEMPTED = _setting(
+    last_attempt_at=bindparam("at", type_=SECONDS),
+    last_outcome=bindparam("outcome", type_=Text),
+    failures=case((bindparam("failed", type_=Boolean), _c.failures + 1), else_=0),
+)
+
+
+async def add(
+    conn: Connection,
+    *,
+    username: str,
+    display_name: str,
+    interval_minutes: int,
+    now: datetime,
+    game_mode: GameMode = GameMode.REGULAR,
+) -> Player:
+    """The new player, active and never looked at. Raises PlayerExists."""
+    row = await conn.one(
+        _ADD,
+        {
+            "username": username,
+            "display_name": display_name,
+            "game_mode": game_mode.value,
+            "is_active": True,
+            "fetch_interval_minutes": interval_minutes,
+            "created_at": seconds(now),
+            "failures": 0,
+        },
+    )
+    if row is None:
+        raise PlayerExists(username)
+    return _player(row)
+
+
+async def by_username(conn: Connection, username: str) -> Player | None:
+    """The player with this canonical name."""
+    row = await conn.one(_BY_USERNAME, {"username": username})
+    return _player(row) if row else None
+
+
+async def by_id(conn: Connection, player_id: int) -> Player | None:
+    """The player with this id."""
+    row = await conn.one(_BY_ID, {"player_id": player_id})
+    return _player(row) if row else None
+
+
+async def by_schedule_id(conn: Connection, schedule_id: str) -> Player | None:
+    """The player whose schedule this is."""
+    row = await conn.one(_BY_SCHEDULE_ID, {"schedule_id": schedule_id})
+    return _player(row) if row else None
+
+
+async def page(conn: Connection, *, after: str | None, limit: int, is_active: bool | None = None) -> list[Player]:
+    """The next `limit` players by username, from the first one past `after`; `is_active` None takes both kinds."""
+    params = {"after": after or "", "most": limit}
+    if is_active is None:
+        return [_player(row) for row in await conn.all(_PAGE, params)]
+    return [_player(row) for row in await conn.all(_PAGE_OF_ACTIVITY, {**params, "is_active": is_active})]
+
+
+async def page_by_id(conn: Connection, *, after: int, limit: int) -> list[Player]:
+    """The next `limit` players by id, from the first one past `after` (0 for the first page)."""
+    return [_player(row) for row in await conn.all(_PAGE_BY_ID, {"after": after, "most": limit})]
+
+
+async def which_active(conn: Connection, player_ids: Collection[int]) -> dict[int, bool]:
+    """Which of these players there are, and whether each is active."""
+    ids = msgspec.json.encode(list(player_ids)).decode()
+    return {number: bool(is_active) for number, is_active in await conn.all(_ACTIVITY, {"ids": ids})}
+
+
+async def set_active(conn: Connection, player_id: int, is_active: bool) -> None:
+    """Pauses or resumes."""
+    await conn.run(_SET_ACTIVE, {"player_id": player_id, "given": is_active})
+
+
+async def set_interval(conn: Connection, player_id: int, minutes: int) -> None:
+    """Changes how often the player is fetched."""
+    await conn.run(_SET_INTERVAL, {"player_id": player_id, "given": minutes})
+
+
+async def set_schedule_ids(conn: Connection, schedule_ids: Mapping[int, str | None]) -> None:
+    """Notes which schedule each player (by id) has, None where none."""
+    await conn.run_many(_SET_SCHEDULE_ID, [{"player_id": p, "given": s} for p, s in schedule_ids.items()])
+
+
+async def record_attempt(conn: Connection, player_id: int, *, at: datetime, outcome: Outcome, failed: bool) -> None:
+    """Notes a fetch that stored nothing. `failed`: one more failure in a row, else the row of them is over."""
+    attempt = {"player_id": player_id, "at": seconds(at), "outcome": outcome.value, "failed": failed}
+    await conn.run(_ATTEMPTED, attempt)
+
+
+async def remove(conn: Connection, player_id: int) -> bool:
+    """Removes the player with everything kept of it; False where there is no such player."""
+    return await conn.run(_REMOVE, {"player_id": player_id}) > 0
+
+
+async def count(conn: Connection) -> PlayerCounts:
+    """How many players there are, and what fetching them takes. Reads every player."""
+    found = await conn.all(_COUNT)
+    active = [(minutes, number) for is_active, minutes, number in found if is_active]
+    total = sum(number for _, _, number in found)
+    fetched = sum(number for _, number in active)
+    return PlayerCounts(fetched, total - fetched, sum(number / (minutes * 60) for minutes, number in active))
+
+
+def _player(row: Row) -> Player:
+    number, username, display_name, mode, is_active, interval, schedule_id, created, tried, looked, changed = row[:11]
+    return Player(
+        id=number,
+        username=username,
+        display_name=display_name,
+        game_mode=GameMode(mode),
+        is_active=bool(is_active),
+        fetch_interval_minutes=interval,
+        schedule_id=schedule_id,
+        created_at=moment(created),
+        last_attempt_at=moment_or_none(tried),
+        last_look_at=moment_or_none(looked),
+        last_changed_at=moment_or_none(changed),
+        last_outcome=Outcome(row[11]) if row[11] else None,
+        failures=row[12],
+    )

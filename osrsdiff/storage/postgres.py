@@ -1,0 +1,216 @@
+"""Postgres through a pool of asyncpg. A connection that the server has dropped is replaced at the next use.
+
+The only module that needs asyncpg, which comes with the `postgres` extra.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+from sqlalchemy import Executable
+
+from osrsdiff.errors import ConfigError, DatabaseBusy, DatabaseUnreachable, InstanceMissing, SetupError
+from osrsdiff.storage.connection import NOTHING, MetricIds, Params, Row, Step
+from osrsdiff.storage.dialects import POSTGRES_SETTINGS, compiling_for, shown
+from osrsdiff.storage.statements import Statements
+
+POOL_SIZE = 8
+CONNECT_TIMEOUT_S = 10.0
+STATEMENT_TIMEOUT_S = 60.0
+ACQUIRE_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 5.0
+
+_GONE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+async def open_link(url: str) -> Any:
+    """One connection outside any pool. Raises what `explaining` does."""
+    with explaining(url):
+        return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=POSTGRES_SETTINGS)
+
+
+@contextmanager
+def explaining(url: str) -> Iterator[None]:
+    """Turns what asyncpg raises into what the caller can act on: gone, refused, missing, busy."""
+    try:
+        yield
+    except _GONE as error:
+        raise DatabaseUnreachable(f"The Postgres at {shown(url)} does not answer ({error}).") from error
+    except asyncpg.ClientConfigurationError as error:
+        raise ConfigError(f"database.url {shown(url)!r} can't be used: {error}.") from error
+    except asyncpg.InvalidCatalogNameError as error:
+        raise InstanceMissing(f"The Postgres at {shown(url)} has no such database. Make it with: createdb") from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise SetupError(f"The Postgres at {shown(url)} refuses the login: {error}.") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise SetupError(f"The Postgres at {shown(url)} does not let this user do that: {error}.") from error
+    except asyncpg.LockNotAvailableError as error:
+        raise DatabaseBusy(f"Another process keeps the database {shown(url)} locked.") from error
+
+
+class PostgresConnection:
+    """One connection of the pool, for as long as the caller has it."""
+
+    def __init__(self, link: Any, statements: Statements, metrics: MetricIds, url: str) -> None:
+        self._link = link
+        self._statements = statements
+        self._url = url
+        self._after_commit: list[Callable[[], None]] | None = None
+        self.metrics = metrics
+
+    async def all(self, statement: Executable, params: Params = NOTHING) -> list[Row]:
+        compiled = self._statements(statement)
+        return [tuple(row) for row in await self._sent("fetch", compiled.sql, *compiled.values(params))]
+
+    async def one(self, statement: Executable, params: Params = NOTHING) -> Row | None:
+        compiled = self._statements(statement)
+        row = await self._sent("fetchrow", compiled.sql, *compiled.values(params))
+        return None if row is None else tuple(row)
+
+    async def run(self, statement: Executable, params: Params = NOTHING) -> int:
+        compiled = self._statements(statement)
+        tag: str = await self._sent("execute", compiled.sql, *compiled.values(params))
+        return int(tag.rpartition(" ")[2])
+
+    async def run_many(self, statement: Executable, rows: Sequence[Params]) -> None:
+        compiled = self._statements(statement)
+        await self._sent("executemany", compiled.sql, [compiled.values(row) for row in rows])
+
+    async def run_all(self, steps: Sequence[Step]) -> bool:
+        for statement, params, must_hit in steps:
+            if not isinstance(params, Mapping):
+                await self.run_many(statement, params)
+            elif await self.run(statement, params) == 0 and must_hit:
+                return False
+        return True
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        if self._after_commit is None:
+            act()  # what is read is committed
+        else:
+            self._after_commit.append(act)
+
+    async def begin(self) -> None:
+        """Starts a transaction."""
+        await self._sent("execute", "BEGIN")
+        self._after_commit = []
+
+    async def commit(self) -> None:
+        """Makes everything durable, or raises and leaves nothing."""
+        tag = await self._sent("execute", "COMMIT")
+        if tag != "COMMIT":
+            raise asyncpg.InFailedSQLTransactionError("an error has ended this transaction; nothing of it is stored")
+        for act in self._after_commit or ():
+            act()
+
+    async def roll_back(self) -> None:
+        """Undoes everything; a connection that can't is dropped, and the server undoes it."""
+        try:
+            await self._link.execute("ROLLBACK")
+        except BaseException as error:
+            self._drop()
+            if not isinstance(error, Exception):
+                raise
+
+    async def _sent(self, method: str, *arguments: object) -> Any:
+        with explaining(self._url):
+            try:
+                return await getattr(self._link, method)(*arguments)
+            except asyncpg.InternalClientError as error:
+                # What asyncpg makes of a farewell that arrives between two statements.
+                self._drop()
+                raise ConnectionError("the connection was lost") from error
+            except asyncpg.InterfaceError as error:
+                if not self._is_lost():
+                    raise
+                raise ConnectionError("the connection was lost") from error
+
+    def _is_lost(self) -> bool:
+        try:
+            return bool(self._link.is_closed())
+        except asyncpg.InterfaceError:
+            return True  # the pool has taken it back, which it does with what is lost
+
+    def _drop(self) -> None:
+        if not self._is_lost():
+            self._link.terminate()
+
+
+class PostgresDriver:
+    """The pool of one Postgres database."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._statements = Statements(compiling_for("postgresql"))
+        self._metrics = MetricIds()
+        self._pool: Any = None
+
+    async def open(self) -> None:
+        """Connects once, so that a server that can't be used is known now."""
+        with explaining(self._url):
+            self._pool = await asyncpg.create_pool(
+                self._url,
+                min_size=0,  # a floor would be restored, loudly, while the server is away
+                max_size=POOL_SIZE,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=STATEMENT_TIMEOUT_S,
+                server_settings=POSTGRES_SETTINGS,
+                reset=_keep,
+            )
+        try:
+            await self._release(await self._acquire())
+        except BaseException:
+            self._pool.terminate()
+            raise
+
+    async def close(self) -> None:
+        """Waits for what is under way, then closes every connection."""
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), CLOSE_TIMEOUT_S)
+            except (TimeoutError, *_GONE):
+                self._pool.terminate()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[PostgresConnection]:
+        link = await self._acquire()
+        try:
+            yield PostgresConnection(link, self._statements, self._metrics, self._url)
+        except DatabaseUnreachable:
+            # What the server has dropped once, it has dropped for every connection of the pool.
+            await self._pool.expire_connections()
+            raise
+        finally:
+            await self._release(link)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[PostgresConnection]:
+        async with self.reading() as connection:
+            try:
+                await connection.begin()
+                yield connection
+                await connection.commit()
+            except BaseException:
+                await connection.roll_back()
+                raise
+
+    async def _acquire(self) -> Any:
+        with explaining(self._url):
+            return await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+
+    async def _release(self, link: Any) -> None:
+        with explaining(self._url):
+            await self._pool.release(link)
+
+
+async def _keep(_: Any) -> None:
+    """Instead of the pool's reset, a trip for each use: nothing here leaves settings, cursors or locks behind."""

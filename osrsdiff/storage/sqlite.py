@@ -1,0 +1,294 @@
+"""SQLite through aiosqlite: two connections that read, one that writes, each on its own thread.
+
+A transaction takes the write lock with its first statement (BEGIN IMMEDIATE), so whoever waits for another process
+waits there and nowhere else. Statements go to the thread in batches, since each trip costs more than most statements.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiosqlite
+from sqlalchemy import Executable
+
+from osrsdiff.errors import DatabaseBusy, InstanceMissing, SetupError
+from osrsdiff.storage.connection import NOTHING, MetricIds, Params, Row, Step
+from osrsdiff.storage.dialects import SQLITE_PRAGMAS, compiling_for
+from osrsdiff.storage.statements import Compiled, Statements
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+READERS = 2
+
+
+def open_file(path: Path, *, pragmas: Sequence[str] = SQLITE_PRAGMAS) -> sqlite3.Connection:
+    """A connection without transactions of its own to a file that is there already.
+
+    Raises SetupError where the file is no database or can't be used by this user, InstanceMissing where it isn't there.
+    """
+    require_file(path)
+    try:
+        raw = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=10)
+    except sqlite3.Error as error:
+        raise explained(error, path) from error
+    try:
+        for pragma in pragmas:
+            raw.execute(pragma)
+        raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raw.close()
+        raise explained(error, path) from error
+    return raw
+
+
+def require_file(path: Path) -> None:
+    """Raises InstanceMissing where no file is there, SetupError where this user may not look."""
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise SetupError(f"The database {path} is not readable for this user: {error.strerror}.") from error
+    if not there:
+        raise InstanceMissing(
+            f"There is no osrsdiff database at {path}. Start one with: osrsdiff run. "
+            "If yours is elsewhere, name its directory with --data-dir or OSRSDIFF_DATA_DIR."
+        )
+
+
+def explained(error: sqlite3.Error, path: Path) -> Exception:
+    """The error that says what to do about one of SQLite's; `error` itself where it is nobody's to mend."""
+    match (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return DatabaseBusy(f"Another process keeps the database {path} locked.")
+        case sqlite3.SQLITE_NOTADB:
+            return SetupError(f"{path} is not a SQLite database. Move it away, or name another with database.url.")
+        case sqlite3.SQLITE_CORRUPT:
+            return SetupError(f"The database {path} is damaged ({error}). Restore a backup of it.")
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_AUTH:
+            return SetupError(f"The database {path} can't be opened for writing by this user ({error}).")
+        case sqlite3.SQLITE_FULL:
+            return SetupError(f"No space is left for the database {path}.")
+        case _:
+            return error
+
+
+class SqliteConnection:
+    """A connection that reads: each statement sees what is committed when it runs."""
+
+    def __init__(self, link: aiosqlite.Connection, statements: Statements, metrics: MetricIds, path: Path) -> None:
+        self._link = link
+        self._statements = statements
+        self._path = path
+        self.metrics = metrics
+
+    async def all(self, statement: Executable, params: Params = NOTHING) -> list[Row]:
+        compiled = self._statements(statement)
+        return await self._on_thread(partial(_fetch_all, compiled.sql, compiled.values(params)))
+
+    async def one(self, statement: Executable, params: Params = NOTHING) -> Row | None:
+        compiled = self._statements(statement)
+        return await self._on_thread(partial(_fetch_one, compiled.sql, compiled.values(params)))
+
+    async def run(self, statement: Executable, params: Params = NOTHING) -> int:
+        compiled = self._statements(statement)
+        return await self._on_thread(partial(_run, compiled.sql, compiled.values(params)))
+
+    async def run_many(self, statement: Executable, rows: Sequence[Params]) -> None:
+        await self.run_all([Step(statement, rows)])
+
+    async def run_all(self, steps: Sequence[Step]) -> bool:
+        return await self._on_thread(partial(_run_all, [_Ready(self._statements(s.statement), s) for s in steps]))
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        act()  # what is read is committed
+
+    async def _on_thread(self, work: Work[T]) -> T:
+        try:
+            # aiosqlite's public calls take one statement each; this is the call they are all made of.
+            result: T = await self._link._execute(self._guarded, work)  # type: ignore[no-untyped-call]
+        except sqlite3.Error as error:
+            raise explained(error, self._path) from error
+        return result
+
+    def _guarded(self, work: Work[T]) -> T:
+        return work(self._raw())
+
+    def _raw(self) -> sqlite3.Connection:
+        return self._link._conn
+
+
+class SqliteTransaction(SqliteConnection):
+    """The writing connection during one transaction, which begins with its first statement."""
+
+    def __init__(self, link: aiosqlite.Connection, statements: Statements, metrics: MetricIds, path: Path) -> None:
+        super().__init__(link, statements, metrics, path)
+        self._asked = False
+        self._begun = False
+        self._after_commit: list[Callable[[], None]] = []
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        self._after_commit.append(act)
+
+    async def commit(self) -> None:
+        """Makes everything durable, or raises and leaves nothing."""
+        if self._asked:
+            await super()._on_thread(self._committed)
+        for act in self._after_commit:
+            act()
+
+    async def roll_back(self) -> None:
+        """Undoes everything, once the thread has ended what it is at."""
+        if self._asked:
+            await super()._on_thread(_roll_back)
+
+    async def _on_thread(self, work: Work[T]) -> T:
+        self._asked = True
+        return await super()._on_thread(partial(self._inside, work))
+
+    def _inside(self, work: Work[T], raw: sqlite3.Connection) -> T:
+        if not self._begun:
+            raw.execute("BEGIN IMMEDIATE")
+            self._begun = True
+        self._require_going(raw)
+        return work(raw)
+
+    def _committed(self, raw: sqlite3.Connection) -> None:
+        try:
+            if self._begun:
+                self._require_going(raw)
+            raw.commit()
+        except sqlite3.Error:
+            raw.rollback()
+            raise
+
+    def _require_going(self, raw: sqlite3.Connection) -> None:
+        if not raw.in_transaction:
+            raise sqlite3.OperationalError("an error has ended this transaction; nothing of it is stored")
+
+
+class SqliteDriver:
+    """The connections of one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._statements = Statements(compiling_for("sqlite"))
+        self._metrics = MetricIds()
+        self._readers: list[SqliteConnection] = []
+        self._links: list[aiosqlite.Connection] = []
+        self._writer: aiosqlite.Connection | None = None
+        self._writing = asyncio.Lock()
+        self._endings: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Opens what reads; what writes is opened when it is needed."""
+        try:
+            for _ in range(READERS):
+                link = await self._connect((*SQLITE_PRAGMAS, "PRAGMA query_only = ON"))
+                self._readers.append(SqliteConnection(link, self._statements, self._metrics, self._path))
+        except BaseException:
+            await self.close()
+            raise
+        self._next_reader = cycle(self._readers)
+
+    async def close(self) -> None:
+        """Waits for the transaction that is being written, then closes everything."""
+        async with self._writing:
+            while self._links:
+                await self._links.pop().close()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[SqliteConnection]:
+        yield next(self._next_reader)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[SqliteTransaction]:
+        transaction = await self._begin()
+        try:
+            yield transaction
+        except BaseException:
+            await self._end(transaction.roll_back())
+            raise
+        await self._end(transaction.commit())
+
+    async def _begin(self) -> SqliteTransaction:
+        await self._writing.acquire()
+        try:
+            if self._writer is None:
+                self._writer = await self._connect(SQLITE_PRAGMAS)
+        except BaseException:
+            self._writing.release()
+            raise
+        return SqliteTransaction(self._writer, self._statements, self._metrics, self._path)
+
+    async def _end(self, ending: Coroutine[Any, Any, None]) -> None:
+        """Runs `ending` to its end and frees the writer, even where the caller is cancelled meanwhile."""
+        task = asyncio.ensure_future(self._ended(ending))
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+        await asyncio.shield(task)
+
+    async def _ended(self, ending: Coroutine[Any, Any, None]) -> None:
+        try:
+            await ending
+        finally:
+            self._writing.release()
+
+    async def _connect(self, pragmas: Sequence[str]) -> aiosqlite.Connection:
+        link = aiosqlite.Connection(partial(open_file, self._path, pragmas=pragmas), iter_chunk_size=64)
+        # A process that ends without closing must end all the same; SQLite loses nothing by it.
+        link._thread.daemon = True
+        try:
+            await link
+        except Exception:
+            link._thread.join()  # it is ending, and must not outlive the event loop that it reports to
+            raise
+        self._links.append(link)
+        return link
+
+
+class _Ready:
+    """A step, compiled, with its values in order."""
+
+    __slots__ = ("many", "must_hit", "sql", "values")
+
+    def __init__(self, compiled: Compiled, step: Step) -> None:
+        self.sql = compiled.sql
+        self.must_hit = step.must_hit
+        self.many = not isinstance(step.params, Mapping)
+        self.values: Sequence[Any] = (
+            compiled.values(step.params)
+            if isinstance(step.params, Mapping)
+            else [compiled.values(row) for row in step.params]
+        )
+
+
+def _fetch_all(sql: str, values: Row, raw: sqlite3.Connection) -> list[Row]:
+    return raw.execute(sql, values).fetchall()
+
+
+def _fetch_one(sql: str, values: Row, raw: sqlite3.Connection) -> Row | None:
+    cursor = raw.execute(sql, values)
+    row: Row | None = cursor.fetchone()
+    cursor.close()  # what isn't fetched would keep the statement, and with it a read, open
+    return row
+
+
+def _run(sql: str, values: Row, raw: sqlite3.Connection) -> int:
+    return raw.execute(sql, values).rowcount
+
+
+def _run_all(steps: list[_Ready], raw: sqlite3.Connection) -> bool:
+    for step in steps:
+        execute = raw.executemany if step.many else raw.execute
+        if execute(step.sql, step.values).rowcount == 0 and step.must_hit:
+            return False
+    return True
+
+
+def _roll_back(raw: sqlite3.Connection) -> None:
+    raw.rollback()

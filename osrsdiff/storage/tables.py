@@ -1,0 +1,171 @@
+"""The tables, as the newest migration leaves them. Statements are built on these; migrations don't import them.
+
+Times are whole epoch seconds. On SQLite, what has a key of several columns is clustered by it (WITHOUT ROWID).
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from osrsdiff.storage.dialects import BLOB, ID, NAME, SECONDS, SMALL_ID, XP
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _player(*, primary_key: bool = False) -> Column[int]:
+    """A player's own rows go with the player."""
+    reference = ForeignKey("players.id", ondelete="CASCADE")
+    return Column("player_id", ID, reference, primary_key=primary_key, autoincrement=False, nullable=False)
+
+
+def _metric() -> Column[int]:
+    return Column("metric_id", SMALL_ID, ForeignKey("metrics.id"), primary_key=True, autoincrement=False)
+
+
+# Which database this is: one row, made with the schema.
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("created_at", SECONDS, nullable=False),
+)
+
+# An id is never given twice: a schedule or a message of a removed player must not find another one.
+players = Table(
+    "players",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    Column("username", NAME, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("game_mode", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("fetch_interval_minutes", Integer, nullable=False),
+    Column("schedule_id", Text),
+    Column("created_at", SECONDS, nullable=False),
+    Column("last_attempt_at", SECONDS),
+    Column("last_look_at", SECONDS),
+    Column("last_changed_at", SECONDS),
+    Column("last_outcome", Text),
+    Column("failures", Integer, nullable=False),
+    UniqueConstraint("username"),  # players.by_username, and the order of players.page
+    Index(None, "schedule_id"),  # players.by_schedule_id: whose schedule reconcile has found
+    sqlite_autoincrement=True,
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("id", SMALL_ID, Identity(), primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("first_seen_at", SECONDS, nullable=False),
+    UniqueConstraint("key"),  # metrics.ids: two processes that meet a new boss at once make one row
+)
+
+# One row for each look that changed something. `has_fall`: a metric fell that cannot fall.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    _player(primary_key=True),
+    Column("taken_at", SECONDS, primary_key=True),
+    Column("previous_look_at", SECONDS),
+    Column("has_fall", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# A metric's values, each from `taken_at` until the next. `level`: only where it doesn't follow from xp. `unranked`:
+# NULL where ranked, else a number of history.UNRANKED_CODES.
+changes = Table(
+    "changes",
+    metadata,
+    _player(primary_key=True),
+    _metric(),
+    Column("taken_at", SECONDS, primary_key=True),
+    Column("value", XP, nullable=False),
+    Column("rank", Integer),
+    Column("level", SmallInteger),
+    Column("unranked", SmallInteger),
+    sqlite_with_rowid=False,
+)
+
+# The newest value of each metric that was ever above zero. Clustered by player, so that a look writes one page of it
+# and removing a player reads no others.
+current_values = Table(
+    "current_values",
+    metadata,
+    _player(primary_key=True),
+    _metric(),
+    Column("value", XP, nullable=False),
+    Index(None, "metric_id", "value"),  # leaderboards: the highest values of a metric
+    sqlite_with_rowid=False,
+)
+
+# What is known of a player after its last look, in one row that a fetch reads and replaces. `sheet`: see history.
+player_states = Table(
+    "player_states",
+    metadata,
+    _player(primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("looked_at", SECONDS, nullable=False),
+    Column("taken_at", SECONDS, nullable=False),
+    Column("sheet", BLOB, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("token_hash", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created_at", SECONDS, nullable=False),
+    Column("last_used_at", SECONDS),
+    Column("revoked_at", SECONDS),
+    UniqueConstraint("token_hash"),  # tokens.by_hash: who is asking
+    sqlite_autoincrement=True,
+)
+
+# Fetches that gave no data, the newest ones only: failures.prune keeps it bounded.
+fetch_failures = Table(
+    "fetch_failures",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    _player(),
+    Column("at", SECONDS, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Index(None, "player_id", "id"),  # failures.recent of one player, and its removal
+    sqlite_autoincrement=True,
+)
+
+# The newest runs of each fixed job, so that one missed by downtime is seen at the next start.
+job_runs = Table(
+    "job_runs",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("started_at", SECONDS, nullable=False),
+    Column("finished_at", SECONDS),
+    Column("outcome", Text),
+    Column("detail", Text),
+    Index(None, "name", "id"),  # jobs.last: the newest run of a job
+    sqlite_autoincrement=True,
+)

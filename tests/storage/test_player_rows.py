@@ -1,0 +1,175 @@
+"""Players as rows: added once, found by exact name, paged in order, removed with everything."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from osrsdiff.errors import Outcome, PlayerExists
+from osrsdiff.game.modes import GameMode
+from osrsdiff.game.snapshots import Reading
+from osrsdiff.storage import failures, players
+from osrsdiff.storage.engine import Database
+from osrsdiff.storage.players import Player, PlayerCounts
+from osrsdiff.storage.tables import metadata
+
+AddPlayer = Callable[..., Awaitable[Player]]
+
+
+async def find(db: Database, name: str) -> Player | None:
+    async with db.reading() as conn:
+        return await players.by_username(conn, name)
+
+
+async def test_a_new_player_is_active_and_never_looked_at(db: Database, now: datetime) -> None:
+    async with db.writing() as conn:
+        added = await players.add(
+            conn,
+            username="lynx titan",
+            display_name="Lynx Titan",
+            interval_minutes=30,
+            now=now,
+            game_mode=GameMode.IRONMAN,
+        )
+    assert added == Player(
+        id=added.id,
+        username="lynx titan",
+        display_name="Lynx Titan",
+        game_mode=GameMode.IRONMAN,
+        is_active=True,
+        fetch_interval_minutes=30,
+        schedule_id=None,
+        created_at=now,
+        last_attempt_at=None,
+        last_look_at=None,
+        last_changed_at=None,
+        last_outcome=None,
+        failures=0,
+    )
+    async with db.reading() as conn:
+        assert await players.by_id(conn, added.id) == added
+        assert await players.by_username(conn, "lynx titan") == added
+
+
+async def test_a_player_is_added_once(db: Database, add_player: AddPlayer) -> None:
+    await add_player("zezima")
+    with pytest.raises(PlayerExists) as raised:
+        await add_player("zezima")
+    assert raised.value.username == "zezima"
+    await add_player("b0aty")
+    assert await find(db, "b0aty") is not None
+
+
+@pytest.mark.parametrize("name", ["lynx_titan", "lynx%", "Lynx Titan", "lynx titan "])
+async def test_a_player_is_found_by_exact_name_only(db: Database, add_player: AddPlayer, name: str) -> None:
+    await add_player("lynx titan")
+    assert await find(db, name) is None
+
+
+async def test_pages_follow_the_order_of_bytes_and_meet_no_one_twice(db: Database, add_player: AddPlayer) -> None:
+    names = ["zezima", "a b", "a-c", "ab", "a0", "lynx titan", "9lives"]
+    for name in names:
+        await add_player(name)
+    seen: list[str] = []
+    while True:
+        async with db.reading() as conn:
+            page = await players.page(conn, after=seen[-1] if seen else None, limit=2)
+        if not page:
+            break
+        seen += [player.username for player in page]
+    assert seen == sorted(names)
+
+
+async def test_pages_of_the_active_and_the_paused(db: Database, add_player: AddPlayer) -> None:
+    one, two, three = [await add_player(name) for name in ("one", "two", "three")]
+    async with db.writing() as conn:
+        await players.set_active(conn, two.id, False)
+    async with db.reading() as conn:
+        active = await players.page(conn, after=None, limit=10, is_active=True)
+        paused = await players.page(conn, after=None, limit=10, is_active=False)
+        by_id = await players.page_by_id(conn, after=one.id, limit=10)
+        known = await players.which_active(conn, [two.id, three.id, 10_000])
+        nobody = await players.which_active(conn, [])
+    assert [player.username for player in active] == ["one", "three"]
+    assert [player.username for player in paused] == ["two"]
+    assert [player.username for player in by_id] == ["two", "three"]
+    assert known == {two.id: False, three.id: True}
+    assert nobody == {}
+
+
+async def test_interval_and_schedule_are_noted(db: Database, add_player: AddPlayer) -> None:
+    one, two = await add_player("one"), await add_player("two")
+    async with db.writing() as conn:
+        await players.set_interval(conn, one.id, 90)
+        await players.set_schedule_ids(conn, {one.id: "player_fetch_1", two.id: "player_fetch_2"})
+        await players.set_schedule_ids(conn, {two.id: None})
+        await players.set_schedule_ids(conn, {})
+    async with db.reading() as conn:
+        found = await players.by_schedule_id(conn, "player_fetch_1")
+        assert await players.by_schedule_id(conn, "player_fetch_2") is None
+    assert found is not None
+    assert (found.id, found.fetch_interval_minutes) == (one.id, 90)
+
+
+async def test_failures_in_a_row_are_counted_until_one_succeeds(
+    db: Database, add_player: AddPlayer, now: datetime
+) -> None:
+    player = await add_player()
+    counts = []
+    for failed in (True, True, False, True):
+        async with db.writing() as conn:
+            await players.record_attempt(conn, player.id, at=now, outcome=Outcome.UNAVAILABLE, failed=failed)
+            found = await players.by_id(conn, player.id)
+            assert found is not None
+            counts.append(found.failures)
+    assert counts == [1, 2, 0, 1]
+    assert found is not None
+    assert (found.last_attempt_at, found.last_outcome, found.last_look_at) == (now, Outcome.UNAVAILABLE, None)
+
+
+async def test_the_load_of_the_active_players_is_their_requests_per_second(db: Database, add_player: AddPlayer) -> None:
+    async with db.reading() as conn:
+        assert await players.count(conn) == PlayerCounts(0, 0, 0)
+    for number in range(6):
+        await add_player(f"player {number}", interval_minutes=10)
+    paused = await add_player("paused", interval_minutes=1)
+    async with db.writing() as conn:
+        await players.set_active(conn, paused.id, False)
+    async with db.reading() as conn:
+        counted = await players.count(conn)
+    assert (counted.active, counted.paused) == (6, 1)
+    assert counted.requests_per_second == pytest.approx(0.01)
+
+
+async def test_a_removed_player_leaves_nothing_behind_and_its_id_is_not_used_again(
+    db: Database,
+    add_player: AddPlayer,
+    store: Callable[..., Awaitable[bool]],
+    kills: Callable[..., Reading],
+    now: datetime,
+) -> None:
+    stays, goes = await add_player("stays"), await add_player("goes")
+    for player in (stays, goes):
+        await store(player, {"zulrah": kills(1)}, now)
+        await store(player, {"zulrah": kills(2)}, now + timedelta(hours=1))
+        async with db.writing() as conn:
+            await failures.add(conn, player.id, at=now, outcome=Outcome.MALFORMED, message="no skills")
+    before = await rows_of(db)
+    async with db.writing() as conn:
+        assert await players.remove(conn, goes.id)
+        assert not await players.remove(conn, goes.id)
+    after = await rows_of(db)
+    assert {table: 2 * count for table, count in after.items()} == before
+    assert set(after) == {"players", "snapshots", "changes", "current_values", "player_states", "fetch_failures"}
+    assert (await add_player("goes")).id > goes.id
+
+
+async def rows_of(db: Database) -> dict[str, int]:
+    """How many rows each table has that speaks of players."""
+    counted = {}
+    async with db.reading() as conn:
+        for table in metadata.sorted_tables:
+            if table.name == "players" or "player_id" in table.c:
+                [(counted[table.name],)] = await conn.all(select(func.count()).select_from(table))
+    return counted
