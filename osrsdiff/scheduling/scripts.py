@@ -1,0 +1,286 @@
+"""What happens to schedules and queue in one atomic step each, in Redis' own language and on Redis' own clock.
+
+All but those of the queue take the first five keys in this order: schedules, due, claims, leases, moved. What holds
+between any two of them: a claimed id stands in `claims` and `leases`, and its score in `due` is when its lease ends;
+whoever claimed it writes only while that score is still theirs. So deleting, changing or moving a schedule needs no
+lock: it changes the score.
+"""
+
+_OPENING = """
+local schedules, due, claims, leases, moved = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local function exact(seconds) return string.format('%.6f', seconds) end
+local function release(id)
+  redis.call('HDEL', claims, id)
+  redis.call('ZREM', leases, id)
+end
+local function is_held(id, deadline)
+  local score = redis.call('ZSCORE', due, id)
+  return score and tonumber(score) == tonumber(deadline)
+end
+"""
+
+CLAIM = (
+    _OPENING
+    + """
+-- KEYS 6 to 9: queue, schedulers, marker, pace
+-- ARGV: lookahead, lease, most to claim, places in the queue, fingerprint or '', scheduler's name, catch-up time
+-- gives {state of the marker, now, end of the leases, {id, fire, beat of a moved fire or '', schedule, ...}}
+local queue, schedulers, marker, pace = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local lookahead, lease, room, places = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local fingerprint, name, catch_up = ARGV[5], ARGV[6], tonumber(ARGV[7])
+
+local mark = redis.call('GET', marker)
+if fingerprint ~= '' and mark and mark ~= fingerprint then return {'foreign', exact(now), '', {}} end
+redis.call('ZADD', schedulers, exact(now), name)
+
+local deadline = exact(now + lease)
+local granted = {}
+local function grant(id, fire)
+  local schedule = redis.call('HGET', schedules, id)
+  if not schedule then
+    redis.call('ZREM', due, id)
+    redis.call('HDEL', moved, id)
+    release(id)
+    return 0
+  end
+  redis.call('ZADD', due, deadline, id)
+  redis.call('HSET', claims, id, fire)
+  redis.call('ZADD', leases, deadline, id)
+  local n = #granted
+  granted[n + 1], granted[n + 2] = id, fire
+  granted[n + 3], granted[n + 4] = redis.call('HGET', moved, id) or '', schedule
+  return 1
+end
+
+-- claims whose holder is gone come first; they have their places already
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', exact(now), 'LIMIT', 0, room)) do
+  room = room - grant(id, redis.call('HGET', claims, id) or exact(now))
+end
+
+-- what fell due while nobody claimed is spread over the catch-up time
+local paced = redis.call('HMGET', pace, 'at', 'since', 'rate', 'spare')
+local at, since = tonumber(paced[1] or now), tonumber(paced[2] or '0')
+local rate, spare = tonumber(paced[3] or '0'), tonumber(paced[4] or '0')
+if catch_up > 0 and now - at > 30 then
+  since = now
+  rate = math.max(1, redis.call('ZCOUNT', due, '-inf', exact(now)) / catch_up)
+  spare = 0
+end
+local is_paced = now <= since + catch_up
+spare = math.min(spare + rate * math.min(now - at, 1), math.max(rate, 1))
+
+local wanted = math.min(room, places - redis.call('XLEN', queue) - redis.call('HLEN', claims))
+local from, horizon, skipped = '-inf', exact(now + lookahead), 0
+while wanted > 0 do
+  local fires = redis.call('ZRANGEBYSCORE', due, from, horizon, 'WITHSCORES', 'LIMIT', skipped, wanted)
+  if #fires == 0 then break end
+  for i = 1, #fires, 2 do
+    local id, fire = fires[i], fires[i + 1]
+    local is_backlog = is_paced and tonumber(fire) <= since
+    if redis.call('HEXISTS', claims, id) == 1 then
+      skipped = skipped + 1
+    elseif is_backlog and spare < 1 then
+      from, skipped, is_paced = '(' .. exact(since), 0, false
+      break
+    else
+      local given = grant(id, fire)
+      wanted = wanted - given
+      if is_backlog then spare = spare - given end
+    end
+  end
+end
+redis.call('HSET', pace, 'at', exact(now), 'since', exact(since), 'rate', exact(rate), 'spare', exact(spare))
+return {mark and 'ours' or 'missing', exact(now), deadline, granted}
+"""
+)
+
+CONFIRM = (
+    _OPENING
+    + """
+-- ARGV: lease, then id and end of lease of each
+-- gives {end of the new leases, 1 or 0 for each: still ours}
+local deadline = exact(now + tonumber(ARGV[1]))
+local answers = {deadline}
+for i = 2, #ARGV, 2 do
+  local id = ARGV[i]
+  if is_held(id, ARGV[i + 1]) then
+    redis.call('ZADD', due, deadline, id)
+    redis.call('ZADD', leases, deadline, id)
+    answers[#answers + 1] = 1
+  else
+    answers[#answers + 1] = 0
+  end
+end
+return answers
+"""
+)
+
+SETTLE = (
+    _OPENING
+    + """
+-- ARGV: id, end of lease, next fire ('' where there is none any more) of each
+for i = 1, #ARGV, 3 do
+  local id, next_fire = ARGV[i], ARGV[i + 2]
+  if is_held(id, ARGV[i + 1]) then
+    release(id)
+    redis.call('HDEL', moved, id)
+    if next_fire == '' then
+      redis.call('ZREM', due, id)
+      redis.call('HDEL', schedules, id)
+    else
+      redis.call('ZADD', due, next_fire, id)
+    end
+  end
+end
+return 0
+"""
+)
+
+RELEASE = (
+    _OPENING
+    + """
+-- ARGV: id and end of lease of each
+for i = 1, #ARGV, 2 do
+  local id = ARGV[i]
+  local fire = redis.call('HGET', claims, id)
+  if fire and is_held(id, ARGV[i + 1]) then
+    redis.call('ZADD', due, fire, id)
+    release(id)
+  end
+end
+return 0
+"""
+)
+
+ADD = (
+    _OPENING
+    + """
+-- ARGV: id, schedule, first fire of each; gives how many were new or different
+local changed = 0
+for i = 1, #ARGV, 3 do
+  local id, schedule = ARGV[i], ARGV[i + 1]
+  local score = redis.call('ZSCORE', due, id)
+  if not score or redis.call('HGET', schedules, id) ~= schedule then
+    changed = changed + 1
+    redis.call('HSET', schedules, id, schedule)
+    redis.call('ZADD', due, ARGV[i + 2], id)
+    if score then
+      redis.call('HDEL', moved, id)
+      release(id)
+    end
+  end
+end
+return changed
+"""
+)
+
+DELETE = """
+-- ARGV: ids; gives how many there were
+local gone = redis.call('HDEL', KEYS[1], unpack(ARGV))
+redis.call('ZREM', KEYS[2], unpack(ARGV))
+redis.call('HDEL', KEYS[3], unpack(ARGV))
+redis.call('ZREM', KEYS[4], unpack(ARGV))
+redis.call('HDEL', KEYS[5], unpack(ARGV))
+return gone
+"""
+
+POSTPONE = (
+    _OPENING
+    + """
+-- ARGV: id, when, how near it may be, beat or ''; gives when it fires now, '' where it is not scheduled
+local id = ARGV[1]
+if not redis.call('ZSCORE', due, id) then return '' end
+local at = exact(math.max(tonumber(ARGV[2]), now + tonumber(ARGV[3])))
+redis.call('ZADD', due, at, id)
+release(id)
+if ARGV[4] == '' then redis.call('HDEL', moved, id) else redis.call('HSET', moved, id, ARGV[4]) end
+return at
+"""
+)
+
+SIGN_OF_LIFE = """
+-- KEYS: workers or schedulers; ARGV: name
+local time = redis.call('TIME')
+return redis.call('ZADD', KEYS[1], time[1] .. '.' .. string.format('%06d', time[2]), ARGV[1])
+"""
+
+RECLAIM = """
+-- KEYS: queue, workers
+-- ARGV: group, consumer, seconds after which a worker counts as dead, milliseconds after which a living one's message
+-- is taken too, most to take, deliveries after which a message is given up
+-- gives {{id, data, ...}, {id, data, ...}}: taken over, given up
+local queue, workers = KEYS[1], KEYS[2]
+local group, consumer, dead_after, idle = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local most, deliveries = tonumber(ARGV[5]), tonumber(ARGV[6])
+local taken, given_up = {}, {}
+
+local function note(list, id, fields)
+  list[#list + 1] = id
+  list[#list + 1] = fields[2]
+end
+local function take(pending)
+  for _, row in ipairs(pending) do
+    local id, times = row[1], row[4]
+    local entry = redis.call('XRANGE', queue, id, id)[1]
+    if not entry then
+      redis.call('XACK', queue, group, id)
+    elseif times >= deliveries then
+      redis.call('XACK', queue, group, id)
+      redis.call('XDEL', queue, id)
+      note(given_up, id, entry[2])
+    elseif #taken < 2 * most then
+      redis.call('XCLAIM', queue, group, consumer, 0, id)
+      note(taken, id, entry[2])
+    end
+  end
+end
+
+local groups = redis.pcall('XINFO', 'CONSUMERS', queue, group)
+if groups.err then return {taken, given_up} end
+local time = redis.call('TIME')
+local dead_since = time[1] - dead_after
+for _, flat in ipairs(groups) do
+  local info = {}
+  for i = 1, #flat, 2 do info[flat[i]] = flat[i + 1] end
+  local seen = tonumber(redis.call('ZSCORE', workers, info.name) or '0')
+  if info.name ~= consumer and seen < dead_since and info.idle > dead_after * 1000 then
+    take(redis.call('XPENDING', queue, group, '-', '+', most, info.name))
+    if #redis.call('XPENDING', queue, group, '-', '+', 1, info.name) == 0 then
+      redis.call('XGROUP', 'DELCONSUMER', queue, group, info.name)
+    end
+  end
+end
+redis.call('ZREMRANGEBYSCORE', workers, '-inf', dead_since - 3600)
+take(redis.call('XPENDING', queue, group, 'IDLE', idle, '-', '+', most))
+return {taken, given_up}
+"""
+
+GIVE_BACK = """
+-- KEYS: queue, workers; ARGV: group, consumer, ids. Without ids: all that is pending, and the consumer retires
+-- gives how many stand in the queue again
+local queue, workers, group, consumer = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
+local ids = {unpack(ARGV, 3)}
+local retires = #ids == 0
+if retires then
+  local pending = redis.pcall('XPENDING', queue, group, '-', '+', 100000, consumer)
+  if pending.err then return 0 end
+  for i, row in ipairs(pending) do ids[i] = row[1] end
+end
+local returned = 0
+for _, id in ipairs(ids) do
+  local entry = redis.call('XRANGE', queue, id, id)[1]
+  if entry then
+    redis.call('XADD', queue, '*', unpack(entry[2]))
+    returned = returned + 1
+  end
+  redis.call('XACK', queue, group, id)
+  redis.call('XDEL', queue, id)
+end
+if retires then
+  redis.call('XGROUP', 'DELCONSUMER', queue, group, consumer)
+  redis.call('ZREM', workers, consumer)
+end
+return returned
+"""

@@ -1,0 +1,265 @@
+"""Which schedules fire now. Redis holds the schedules and a sorted set of next fires; this hands over what is due.
+
+`taskiq scheduler` asks each second what there is and sends what it is given when its time has come. What is given to
+it are claims: one-shot copies of a schedule, each for one fire, under a lease. So the work is that of what is due, and
+two schedulers send each fire once.
+
+    get_schedules   claim what falls due within the lookahead, longest overdue first, as the queue has places
+    pre_send        confirm that the claim still stands (nobody paused, moved or took over), else cancel
+    post_send       write the next fire, later than now
+    shutdown        give back what was claimed and not sent
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Self
+
+from redis.asyncio import Redis
+from taskiq import ScheduledTask, ScheduleSource
+from taskiq.exceptions import ScheduledTaskCancelledError, TaskiqError
+from taskiq.serializers import JSONSerializer, PickleSerializer
+from taskiq_redis import ListRedisScheduleSource
+
+from osrsdiff import logs
+from osrsdiff.errors import OsrsdiffError
+from osrsdiff.scheduling import identity
+from osrsdiff.scheduling.claims import Claims, Terms
+from osrsdiff.scheduling.keys import Keyring, Keys, LoadPrefix
+from osrsdiff.scheduling.outage import AWAY, Outage, reaching_redis
+from osrsdiff.scheduling.store import Comparison, ScheduleStore
+
+log = logs.get(__name__)
+
+_REFRESH_WITHIN_S = 3.0
+_REPEAT_ERROR_S = 60.0
+_SLOWEST_RETRY_S = 2.0
+
+
+class PlayerScheduleSource(ListRedisScheduleSource):
+    """One instance's schedules. Writing and reading them raises RedisUnreachable; handing them over never does.
+
+    `redis` is shared and its maker's to close. `load_fingerprint` says which database the schedules belong to; without
+    it nobody checks. `on_lost` is awaited when Redis turns out to have lost them. `max_queue`: as many messages may
+    wait for the workers; `admission`, where set, says it anew each second.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        load_prefix: LoadPrefix,
+        *,
+        load_fingerprint: Callable[[], Awaitable[str]] | None = None,
+        on_lost: Callable[[], Awaitable[object]] | None = None,
+        admission: Callable[[], Awaitable[int]] | None = None,
+        max_queue: int = 1_000,
+        lookahead_s: float = 4.0,
+        lease_s: float = 7.0,
+        catch_up_s: float = 300.0,
+        max_held: int = 10_000,
+    ) -> None:
+        if not 0 < lookahead_s < lease_s:
+            raise ValueError("a claim's lease must outlast the lookahead")
+        # not super().__init__: it would make a second pool
+        self._serializer = JSONSerializer()
+        self._previous_schedule_source: ScheduleSource | None = None
+        self._delete_schedules_after_migration = True
+
+        self.on_lost = on_lost
+        self.admission = admission
+        self._redis = redis
+        self._keyring = Keyring(load_prefix)
+        self._load_fingerprint = load_fingerprint
+        self._fingerprint = ""
+        self._max_queue = max_queue
+        self._terms = Terms(lookahead_s, lease_s, catch_up_s, max_held)
+        self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._store = ScheduleStore(redis)
+        self._claims: Claims | None = None
+        self._outage = Outage("scheduler")
+        self._is_checked = False
+        self._rebuilding: asyncio.Task[None] | None = None
+        self._error_said_at = -_REPEAT_ERROR_S
+
+    async def attach(self) -> None:
+        """Makes ready without handing anything over, as API and command line need it; Redis may be away.
+
+        Raises RedisOfAnotherDatabase, RedisRefused.
+        """
+        try:
+            await self._ready()
+        except AWAY as error:
+            log.debug("redis away", part="schedules", reason=error)
+
+    async def startup(self) -> None:
+        """Makes ready for a scheduler; waits for Redis. Raises RedisOfAnotherDatabase, RedisRefused."""
+        await self._start()
+        await super().startup()
+
+    async def shutdown(self) -> None:
+        """Gives back what was claimed and not sent; schedules stay."""
+        if self._rebuilding is not None:
+            self._rebuilding.cancel()
+        if self._claims is None:
+            return
+        keys = await self._keyring.load()
+        try:
+            async with asyncio.timeout(_REFRESH_WITHIN_S):
+                await self._claims.release_all()
+                await self._redis.zrem(keys.schedulers, self._name)
+        except AWAY as error:
+            log.warning("claims left to expire", reason=error)
+
+    async def get_schedules(self) -> list[ScheduledTask]:
+        """What to send when its time has come: claims, not all that exists. Never raises."""
+        claims = self._claims or await self._start()
+        try:
+            async with asyncio.timeout(_REFRESH_WITHIN_S):
+                await claims.settle_rest()
+                await self._claim_due(claims)
+        except AWAY as error:
+            self._outage.noticed(error)
+        else:
+            self._outage.ended()
+        return claims.handed_over()
+
+    async def pre_send(self, task: ScheduledTask) -> None:
+        """Lets a claim through that still stands. Raises ScheduledTaskCancelledError for any other."""
+        try:
+            stands = self._claims is not None and await self._claims.confirm(task)
+        except AWAY as error:
+            self._outage.noticed(error)
+            raise ScheduledTaskCancelledError from error
+        if not stands:
+            raise ScheduledTaskCancelledError
+
+    async def post_send(self, task: ScheduledTask) -> None:
+        """Writes the next fire of what was sent."""
+        if self._claims is not None:
+            await self._claims.settle(task)
+
+    async def add_schedule(self, schedule: ScheduledTask) -> None:
+        """Writes a schedule. One that is there unchanged keeps its next fire."""
+        await self.add_schedules([schedule])
+
+    async def add_schedules(
+        self, schedules: Iterable[ScheduledTask], *, first_fires: Mapping[str, float] | None = None
+    ) -> int:
+        """Writes many schedules; how many were new or different.
+
+        One that is there unchanged keeps its next fire; any other begins with the epoch second that `first_fires` has
+        for its id, else with its first fire from now.
+        """
+        with reaching_redis():
+            return await self._store.add(await self._ready(), schedules, first_fires or {})
+
+    async def delete_schedule(self, schedule_id: str) -> None:
+        """Removes a schedule; what was claimed of it is not sent any more."""
+        await self.delete_schedules([schedule_id])
+
+    async def delete_schedules(self, schedule_ids: Iterable[str]) -> int:
+        """Removes many schedules; how many there were."""
+        with reaching_redis():
+            return await self._store.delete(await self._ready(), schedule_ids)
+
+    async def get_schedule(self, schedule_id: str) -> ScheduledTask | None:
+        """The schedule as it is stored."""
+        return (await self.schedules_by_id([schedule_id])).get(schedule_id)
+
+    async def schedules_by_id(self, schedule_ids: Iterable[str]) -> dict[str, ScheduledTask]:
+        """Those of the schedules that are there."""
+        with reaching_redis():
+            return await self._store.get(await self._ready(), schedule_ids)
+
+    async def compare(self, expected: Iterable[ScheduledTask]) -> Comparison:
+        """Which of the expected schedules are missing, and which are stored differently."""
+        with reaching_redis():
+            return await self._store.compare(await self._ready(), expected)
+
+    async def iterate_ids(self, page_size: int = 1_000) -> AsyncIterator[list[str]]:
+        """The ids of all schedules in pages of about that size. One may come twice while schedules come and go."""
+        with reaching_redis():
+            async for page in self._store.pages(await self._ready(), page_size):
+                yield page
+
+    async def next_fires(self, schedule_ids: Sequence[str]) -> list[float | None]:
+        """The epoch second at which each schedule fires next; None where it does not."""
+        with reaching_redis():
+            return await self._store.next_fires(await self._ready(), schedule_ids)
+
+    async def postpone(self, schedule_id: str, at: float, *, beat: int | None = None) -> float | None:
+        """Moves a schedule's next fire to the epoch second `at`, but never nearer than 10 s; the fires after it stay.
+
+        `beat`: the one that the moved fire belongs to, which its task's id will name; None: the moved fire's own time.
+        Gives when it fires now, None where it is not scheduled.
+        """
+        with reaching_redis():
+            return await self._store.postpone(await self._ready(), schedule_id, at, beat)
+
+    async def mark(self) -> None:
+        """Notes in Redis which database the schedules were built from."""
+        with reaching_redis():
+            await identity.mark(self._redis, await self._ready(), self._fingerprint)
+
+    def with_migrate_from(self, source: ScheduleSource, delete_schedules: bool = True) -> Self:
+        """Takes another source's schedules over at startup. Refuses a source that would unpickle what it reads."""
+        serializer = getattr(source, "_serializer", None) or getattr(source, "serializer", None)
+        if isinstance(serializer, PickleSerializer):
+            raise ValueError("schedules are taken over from sources that store JSON, and never unpickled")
+        return super().with_migrate_from(source, delete_schedules)
+
+    async def _start(self) -> Claims:
+        delay_s = 0.1
+        while True:
+            try:
+                keys = await self._ready()
+                break
+            except AWAY as error:
+                self._outage.noticed(error)
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, _SLOWEST_RETRY_S)
+        self._outage.ended()
+        self._claims = Claims(self._redis, keys, self._name, self._terms)
+        return self._claims
+
+    async def _ready(self) -> Keys:
+        """The keys, after one look at whose they are."""
+        keys = await self._keyring.load()
+        if not self._is_checked:
+            if self._load_fingerprint is not None:
+                self._fingerprint = await self._load_fingerprint()
+            await identity.check_marker(self._redis, keys, self._fingerprint)
+            self._is_checked = True
+        return keys
+
+    async def _claim_due(self, claims: Claims) -> None:
+        places = self._max_queue if self.admission is None else await self.admission()
+        marker, unreadable = await claims.claim_due(places, self._fingerprint)
+        if unreadable:
+            await self._store.delete(await self._keyring.load(), unreadable)
+        if not self._fingerprint:
+            return
+        if marker == "foreign":
+            claims.forget()
+            await self._say_foreign()
+        elif marker == "missing" and (self._rebuilding is None or self._rebuilding.done()):
+            self._rebuilding = asyncio.create_task(self._rebuild())
+
+    async def _rebuild(self) -> None:
+        """Asks for what was lost, and marks Redis when somebody will see to it. Else the next refresh asks again."""
+        try:
+            if self.on_lost is not None:
+                await self.on_lost()
+            await self.mark()
+        except (OsrsdiffError, TaskiqError, *AWAY) as error:
+            log.warning("rebuild not asked for yet", reason=error)
+        else:
+            log.warning("redis had no schedules of this database, rebuild asked for")
+
+    async def _say_foreign(self) -> None:
+        if time.monotonic() - self._error_said_at >= _REPEAT_ERROR_S:
+            self._error_said_at = time.monotonic()
+            log.error("nothing is scheduled", reason=identity.another_database(await self._keyring.load()))
