@@ -1,0 +1,27 @@
+"""Weeks of looks at the simulated game, as a tracker on the spot would have had them. No network, no database."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from osrsdiff.demo.clan import Character
+from osrsdiff.demo.world import World
+from osrsdiff.game.modes import GameMode
+from osrsdiff.game.snapshots import Sheet
+from osrsdiff.hiscores.parser import parse
+
+
+def looks(
+    world: World,
+    character: Character,
+    start: datetime,
+    end: datetime,
+    every: timedelta,
+    table: GameMode = GameMode.REGULAR,
+) -> Iterator[tuple[datetime, Sheet]]:
+    """A look from `start` on, `every` so often, up to and with `end`; none while the character is on no table."""
+    at = start
+    while at <= end:
+        body = world.body(character.name, at, table)
+        if body is not None:
+            yield at, parse(body).sheet
+        at += every
