@@ -161,7 +161,10 @@ def masked(value: object) -> object:
     """`value` with the password of a URL replaced, fit to be shown."""
     if not isinstance(value, str) or "://" not in value or "@" not in value:
         return value
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return f"{value.partition('://')[0]}://***"
     user, _, _ = parts.netloc.rpartition("@")[0].partition(":")
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{user}:***@{host}"))
@@ -271,13 +274,15 @@ def _checked(key: str, value: object, origin: str, path: Path | None) -> object:
     section, _, name = key.partition(".")
     field = next(f for f in msgspec.structs.fields(SECTIONS[section]) if f.name == name)
     try:
-        return msgspec.convert(value, field.type, strict=not origin.startswith("environment"))
-    except msgspec.ValidationError as error:
+        checked = msgspec.convert(value, field.type, strict=not origin.startswith("environment"))
+        _ = urlsplit(checked).port if isinstance(checked, str) and "://" in checked else None
+        return checked
+    except ValueError as error:
         shown = masked(value)
         raise ConfigError(f"Bad value {shown!r} for {key} ({_place(origin, path)}): {_expected(key, error)}") from error
 
 
-def _expected(key: str, error: msgspec.ValidationError) -> str:
+def _expected(key: str, error: ValueError) -> str:
     return _EXPECTED.get(key) or f"{error}."
 
 

@@ -3,10 +3,12 @@
 Two mechanisms, both the operating system's own. The parent-death signal (prctl(2), Linux) leaves no orphan behind
 whatever kills the parent; readiness speaks the protocol of sd_notify(3), so that the same call serves the supervisor
 and systemd. `python -m osrsdiff.lifeline MODULE ARG…` runs a module so tied, `--exec PROGRAM ARG…` a program.
+`--preload NAME MODULE ARG…` imports a module first, so that the processes which MODULE forks share its memory.
 """
 
 import ctypes
-import multiprocessing
+import gc
+import importlib
 import os
 import runpy
 import signal
@@ -25,7 +27,8 @@ def hold(death_signal: signal.Signals = signal.SIGKILL) -> None:
     supervisor = os.environ.get(SUPERVISOR_PID)
     if supervisor:
         _die_with(int(supervisor), death_signal)
-    os.register_at_fork(after_in_child=_hold_fork)
+    own_pid = os.getpid()
+    os.register_at_fork(after_in_child=lambda: _die_with(own_pid, signal.SIGKILL))
 
 
 def notify(status: str, *, ready: bool = False) -> None:
@@ -40,12 +43,6 @@ def notify(status: str, *, ready: bool = False) -> None:
             channel.sendto("\n".join(lines).encode(), address.replace("@", "\0", 1))
         except OSError as error:
             sys.stderr.write(f"nobody to tell that this process is ready: {error}\n")
-
-
-def _hold_fork() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None and parent.pid is not None:
-        _die_with(parent.pid, signal.SIGKILL)
 
 
 def _die_with(parent_pid: int, death_signal: signal.Signals) -> None:
@@ -63,6 +60,10 @@ def main() -> None:
         hold(signal.SIGTERM)
         os.execvp(arguments[0], arguments)  # noqa: S606 - the supervisor's own command line
     hold()
+    if first == "--preload":
+        preloaded, first, *arguments = arguments
+        importlib.import_module(preloaded)
+        gc.freeze()
     sys.argv = [first, *arguments]
     runpy.run_module(first, run_name="__main__", alter_sys=True)
 

@@ -15,7 +15,6 @@ import pytest
 from redis.asyncio import Redis
 
 from osrsdiff import embedded_redis, redis_client
-
 from osrsdiff.demo.server import Simulation
 from osrsdiff.storage import migrate
 from osrsdiff.storage.engine import Database

@@ -71,6 +71,8 @@ def test_a_child_process_loads_the_same_configuration(tmp_path: Path) -> None:
         ("[api]\npublic_read = 1\n", r"Bad value 1 for api.public_read .*[Ee]xpected `bool`"),
         ("[api\nport = 1\n", r"osrsdiff.toml is not valid TOML: .*line 1"),
         ("[redis]\nurl = 'http://x'\n", r"redis.url .*expected 'embedded', redis://"),
+        ("[redis]\nurl = 'redis://host:port'\n", r"redis.url .*expected 'embedded', redis://"),
+        ("[redis]\nurl = 'redis://[::1'\n", r"redis.url .*expected 'embedded', redis://"),
         ("[database]\nurl = 'mysql://x/y'\n", r"database.url .*expected sqlite:///"),
         ("[hiscores]\nrequests_per_second = 0\n", r"hiscores.requests_per_second .*> 0"),
         ('[hiscores]\ncontact = "a\\nb"\n', r"hiscores.contact"),

@@ -1,0 +1,1 @@
+"""What the product does: add, pause, resume, remove and fetch players, and keep their schedules true."""

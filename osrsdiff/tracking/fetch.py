@@ -1,0 +1,256 @@
+"""One player's line: from a schedule that fell due to a stored difference.
+
+`fetch_player` is the six steps in order. No database connection is held while waiting for the network.
+"""
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import uniform
+from typing import Protocol
+
+from msgspec import Struct
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from osrsdiff import logs
+from osrsdiff.errors import (
+    Deferred,
+    FetchError,
+    Malformed,
+    NameRefused,
+    NotRanked,
+    Outcome,
+    RateLimited,
+    RedisUnreachable,
+    Unavailable,
+)
+from osrsdiff.game.snapshots import State, difference, missing_skills
+from osrsdiff.hiscores.budget import RequestBudget
+from osrsdiff.hiscores.client import HiscoresClient
+from osrsdiff.hiscores.parser import Observation, parse
+from osrsdiff.scheduling.cron import next_beat, phase_s
+from osrsdiff.storage import failures, history
+from osrsdiff.storage import players as table
+from osrsdiff.storage.engine import Database
+from osrsdiff.storage.players import Player
+from osrsdiff.tracking.instance import Instance
+
+log = logs.get(__name__)
+
+TIMEOUT_S = 8.0
+"""Of one request: shorter than the time that a stopping worker leaves to what is under way."""
+LEASE_S = 40
+"""Longer than the wait for the budget, one request and its storing together."""
+MOST_RETRIES = 5
+"""After so many failures in a row the next beat is soon enough."""
+FIRST_RETRY_S = 30.0
+SOONEST_RETRY_S = 10.0
+
+
+class FetchReport(Struct, frozen=True):
+    """How one fetch ended. `changed`: metrics with a new value. `retry_at`: None where the next beat is soon enough."""
+
+    player_id: int
+    outcome: Outcome
+    changed: int = 0
+    first_look: bool = False
+    message: str | None = None
+    retry_at: datetime | None = None
+
+
+class Due(Struct, frozen=True):
+    """The schedule that asks for a fetch. `beat`: the epoch second at which it fell due."""
+
+    schedule_id: str
+    beat: int
+    labels: Mapping[str, str]
+
+
+class Retries(Protocol):
+    """Whoever can move a player's next fire."""
+
+    async def retry_player(self, player_id: int, at: float) -> None:
+        """Moves the next fire to the epoch second `at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetcher:
+    """What a fetch needs."""
+
+    db: Database
+    redis: Redis
+    prefix: str
+    client: HiscoresClient
+    budget: RequestBudget
+    schedules: Retries
+
+
+@asynccontextmanager
+async def open_fetcher(instance: Instance) -> AsyncIterator[Fetcher]:
+    """What fetches need in this process: one HTTP session, and the budget that all processes share."""
+    hiscores = instance.config.hiscores
+    budget = RequestBudget(
+        instance.redis,
+        instance.prefix,
+        requests_per_second=hiscores.requests_per_second,
+        burst=hiscores.burst,
+    )
+    async with HiscoresClient(hiscores.base_url, hiscores.contact, total_timeout_s=TIMEOUT_S) as client:
+        yield Fetcher(instance.db, instance.redis, instance.prefix, client, budget, instance.schedules)
+
+
+async def fetch_player(fetcher: Fetcher, player_id: int, due: Due | None = None) -> FetchReport | None:
+    """Looks at one player and stores what changed.
+
+    `due`: None for a manual look. None is returned where there was nothing to do: the player is gone, was paused
+    meanwhile, or was looked at since the schedule fell due.
+    """
+    player, state = await _load(fetcher.db, player_id)
+    if player is None or _is_obsolete(player, due):
+        log.info("fetch skipped", player_id=player_id, **_due_fields(due))
+        return None
+    started = time.monotonic()
+    try:
+        async with _lease(fetcher, player_id):
+            observation = await _look(fetcher, player, state)
+            report = await _store(fetcher.db, player, state, observation)
+    except FetchError as error:
+        report = await _failed(fetcher, player, error)
+    _log(player, report, due, started)
+    return report
+
+
+async def _load(db: Database, player_id: int) -> tuple[Player | None, State | None]:
+    async with db.reading() as connection:
+        player = await table.by_id(connection, player_id)
+        return player, await history.load_state(connection, player_id) if player else None
+
+
+def _is_obsolete(player: Player, due: Due | None) -> bool:
+    """A message that waited, or came twice: its work was done meanwhile, or is no longer wanted."""
+    if due is None:
+        return False
+    return not player.is_active or (player.last_look_at is not None and player.last_look_at.timestamp() >= due.beat)
+
+
+@asynccontextmanager
+async def _lease(fetcher: Fetcher, player_id: int) -> AsyncIterator[None]:
+    """Keeps a second fetch of a player from asking too. That saves requests; the state's version is the truth."""
+    key, token = f"{fetcher.prefix}fetching:{player_id}", secrets.token_hex(8)
+    try:
+        taken = await fetcher.redis.set(key, token, nx=True, ex=LEASE_S)
+    except (RedisError, OSError) as error:
+        raise Deferred(f"Redis does not answer: {error}") from error
+    if not taken:
+        raise Deferred("another fetch of this player is under way")
+    try:
+        yield
+    finally:
+        await _release(fetcher.redis, key, token)
+
+
+async def _release(redis: Redis, key: str, token: str) -> None:
+    try:
+        if await redis.get(key) == token.encode():
+            await redis.delete(key)
+    except (RedisError, OSError) as error:
+        log.debug("lease left to expire", reason=error)
+
+
+async def _look(fetcher: Fetcher, player: Player, state: State | None) -> Observation:
+    await fetcher.budget.take()
+    try:
+        observation = parse(await fetcher.client.fetch(player.username))
+    except FetchError as error:
+        await _tell(fetcher.budget, error)
+        raise
+    await fetcher.budget.succeeded()
+    if missing := missing_skills(state, observation.sheet):
+        raise Malformed(f"the answer lacks {', '.join(missing)}, which this player had")
+    return observation
+
+
+async def _tell(budget: RequestBudget, error: FetchError) -> None:
+    """Tells all workers what an answer without data says of the hiscores themselves."""
+    match error:
+        case RateLimited() | Unavailable(opens_breaker=True):
+            await budget.troubled(error.retry_after_s)
+        case NotRanked() | NameRefused() | Malformed():
+            await budget.succeeded()
+
+
+async def _store(db: Database, player: Player, state: State | None, observation: Observation) -> FetchReport:
+    found = difference(state, observation.sheet, datetime.now(UTC))
+    async with db.writing() as connection:
+        stored = await history.store_look(
+            connection,
+            player.id,
+            found,
+            expected_version=state.version if state else 0,
+            new_metrics=observation.new_metrics,
+        )
+    if not stored:
+        raise Deferred("another fetch of this player was stored meanwhile")
+    outcome = Outcome.CHANGED if found.changes else Outcome.UNCHANGED
+    return FetchReport(player.id, outcome, len(found.changes), found.is_first_look)
+
+
+async def _failed(fetcher: Fetcher, player: Player, error: FetchError) -> FetchReport:
+    now = datetime.now(UTC)
+    if error.outcome is not Outcome.DEFERRED:
+        async with fetcher.db.writing() as connection:
+            await table.record_attempt(connection, player.id, at=now, outcome=error.outcome, failed=True)
+            await failures.add(connection, player.id, at=now, outcome=error.outcome, message=str(error))
+    retry_at = _retry_at(player, error, now)
+    if retry_at is not None and player.is_active:
+        await _move_next_fire(fetcher.schedules, player.id, retry_at)
+    return FetchReport(player.id, error.outcome, message=str(error), retry_at=retry_at)
+
+
+async def _move_next_fire(schedules: Retries, player_id: int, at: datetime) -> None:
+    try:
+        await schedules.retry_player(player_id, at.timestamp())
+    except RedisUnreachable as error:
+        log.warning("retry not scheduled, the next beat comes", player_id=player_id, reason=error)
+
+
+def _retry_at(player: Player, error: FetchError, now: datetime) -> datetime | None:
+    """When to look again before the next beat; None where waiting for the beat is right."""
+    match error.outcome:
+        case Outcome.DEFERRED:
+            delay_s = uniform(1.0, 1.5) * max(SOONEST_RETRY_S, error.retry_after_s or 0.0)
+        case Outcome.RATE_LIMITED | Outcome.UNAVAILABLE if player.failures < MOST_RETRIES:
+            back_off_s = FIRST_RETRY_S * 2**player.failures
+            delay_s = uniform(1.0, 1.25) * max(back_off_s, error.retry_after_s or 0.0)
+        case _:
+            return None
+    at = now + timedelta(seconds=delay_s)
+    minutes = player.fetch_interval_minutes
+    beat = next_beat(now.timestamp(), minutes, phase_s(player.id, minutes))
+    return at if at.timestamp() < beat else None
+
+
+def _due_fields(due: Due | None) -> dict[str, object]:
+    return {"schedule_id": due.schedule_id, "beat": due.beat, **due.labels} if due else {}
+
+
+def _log(player: Player, report: FetchReport, due: Due | None, started: float) -> None:
+    fields: dict[str, object] = {
+        "player": player.username,
+        "outcome": report.outcome.value,
+        "metrics": report.changed,
+        "ms": round((time.monotonic() - started) * 1000),
+        "player_id": player.id,
+        **_due_fields(due),
+    }
+    match report.outcome:
+        case Outcome.CHANGED | Outcome.UNCHANGED:
+            log.info("player fetched", **fields)
+        case Outcome.MALFORMED:
+            log.error("player not fetched", reason=report.message, **fields)
+        case Outcome.NOT_RANKED | Outcome.INVALID_NAME | Outcome.RATE_LIMITED | Outcome.UNAVAILABLE | Outcome.DEFERRED:
+            log.warning("player not fetched", reason=report.message, retry_at=report.retry_at, **fields)

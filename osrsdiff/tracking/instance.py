@@ -1,0 +1,115 @@
+"""One instance's parts, wired: database, Redis, queue, schedules. Every role and command opens one of these.
+
+Opening needs the database, since it is the truth and knows the instance's id; it does not need Redis to answer.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from osrsdiff import redis_client
+from osrsdiff.config import EMBEDDED, Config
+from osrsdiff.scheduling.broker import StreamBroker
+from osrsdiff.scheduling.manager import PlayerScheduleManager
+from osrsdiff.scheduling.results import ResultStore
+from osrsdiff.scheduling.source import PlayerScheduleSource
+from osrsdiff.storage.engine import Database
+from osrsdiff.storage.instance import fingerprint, instance_id
+from osrsdiff.storage.schema import require_schema, wait_for_schema
+
+_SECONDS_QUEUED = 30
+"""How many seconds of the request budget may wait in the queue: longer only makes what waits stale."""
+_MOST_QUEUED = 10_000
+
+
+class Instance:
+    """The parts, made but not connected until `open`. Every Redis key starts with `prefix`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.redis = redis_client.create(redis_client.redis_url(config))
+        self.results = ResultStore(self.redis, self.load_prefix)
+        self.broker = StreamBroker(self.redis, self.load_prefix, concurrency=config.worker.concurrency)
+        self.broker.with_result_backend(self.results)
+        self.source = PlayerScheduleSource(
+            self.redis, self.load_prefix, load_fingerprint=self.load_fingerprint, max_queue=queue_places(config)
+        )
+        self.schedules = PlayerScheduleManager(self.source, self.broker)
+        self._db: Database | None = None
+        self._prefix = ""
+        self._fingerprint = ""
+
+    @property
+    def db(self) -> Database:
+        """The database; `open` comes first."""
+        if self._db is None:
+            raise RuntimeError("the instance is not open")
+        return self._db
+
+    @property
+    def prefix(self) -> str:
+        """What every key of this instance in Redis starts with; `open` comes first."""
+        if not self._prefix:
+            raise RuntimeError("the instance is not open")
+        return self._prefix
+
+    async def open(self, *, wait: bool) -> None:
+        """Connects the database. `wait`: for the server and the schema, as roles do; otherwise SetupError says why."""
+        if self._db is not None:
+            return
+        self._db = await (wait_for_schema if wait else _connect_ready)(self.config.database_url)
+        async with self._db.reading() as connection:
+            own_id = await instance_id(connection)
+        self._prefix = f"osrsdiff:{own_id}:"
+        # an embedded Redis lies beside the database and moves with it
+        is_embedded = self.config.redis.url == EMBEDDED
+        self._fingerprint = own_id if is_embedded else await fingerprint(self._db)
+
+    async def close(self) -> None:
+        """Closes database and Redis."""
+        await self.redis.aclose()
+        if self._db is not None:
+            await self._db.close()
+            self._db = None
+
+    async def load_prefix(self) -> str:
+        """The key prefix, opening the database first where that has not happened."""
+        await self.open(wait=True)
+        return self._prefix
+
+    async def load_fingerprint(self) -> str:
+        """What tells this database from a copy of it."""
+        await self.open(wait=True)
+        return self._fingerprint
+
+
+@asynccontextmanager
+async def open_instance(config: Config, *, wait: bool = False) -> AsyncIterator[Instance]:
+    """The instance of `config`, ready to send tasks; closed at the end.
+
+    Raises InstanceMissing, DatabaseNewer, SetupError, DatabaseUnreachable.
+    """
+    instance = Instance(config)
+    try:
+        await instance.open(wait=wait)
+        await instance.source.attach()
+        await instance.broker.attach()
+        yield instance
+    finally:
+        await instance.close()
+
+
+def queue_places(config: Config) -> int:
+    """How many scheduled fetches may wait in the queue."""
+    by_budget = int(config.hiscores.requests_per_second * _SECONDS_QUEUED)
+    workers = config.worker.processes * config.worker.concurrency
+    return min(_MOST_QUEUED, max(by_budget, workers))
+
+
+async def _connect_ready(url: str) -> Database:
+    database = await Database.connect(url)
+    try:
+        await require_schema(database)
+    except BaseException:
+        await database.close()
+        raise
+    return database

@@ -1,0 +1,126 @@
+"""What the `taskiq worker` and `taskiq scheduler` commands are given: two factories, and the tasks.
+
+Each task is a few lines that call `tracking`. Nothing connects or registers at import.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Annotated, Any
+
+import msgspec
+from taskiq import Context, TaskiqDepends, TaskiqEvents, TaskiqMessage, TaskiqScheduler, TaskiqState
+
+from osrsdiff import config as configuration
+from osrsdiff import lifeline, logs
+from osrsdiff.scheduling.broker import StreamBroker
+from osrsdiff.scheduling.constants import FETCH_TASK, PRUNE_TASK, RECONCILE_TASK
+from osrsdiff.scheduling.fixed import FixedJobSource
+from osrsdiff.tracking import jobs
+from osrsdiff.tracking.fetch import Due, fetch_player, open_fetcher
+from osrsdiff.tracking.instance import Instance
+
+log = logs.get(__name__)
+
+FIXED_JOBS = {
+    RECONCILE_TASK: "*/10 * * * *",
+    PRUNE_TASK: "20 3 * * *",
+}
+"""Cron of each job that does not depend on a player; its schedule id is its name."""
+
+SCHEDULE_LABELS = ("schedule_type", "interval_minutes", "phase_s")
+
+
+def create_broker() -> StreamBroker:
+    """The broker for `taskiq worker osrsdiff.worker:create_broker`, its tasks registered."""
+    instance = _configured_instance()
+    broker = _with_tasks(instance)
+    resources = AsyncExitStack()
+    resources.push_async_callback(instance.close)
+    broker.add_event_handler(TaskiqEvents.WORKER_STARTUP, _start_worker(instance, resources))
+    broker.add_event_handler(TaskiqEvents.WORKER_SHUTDOWN, lambda _: resources.aclose())
+    return broker
+
+
+def create_scheduler() -> TaskiqScheduler:
+    """The scheduler for `taskiq scheduler osrsdiff.worker:create_scheduler --update-interval 1`."""
+    instance = _configured_instance()
+    broker = _with_tasks(instance)
+    instance.source.on_lost = lambda: broker.send(RECONCILE_TASK)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+    return _Scheduler(instance, broker)
+
+
+async def fetch_player_hiscores_task(
+    player_id: int, context: Annotated[Context, TaskiqDepends()]
+) -> dict[str, Any] | None:
+    """Looks at one player; the report of it as plain values, None where there was nothing to do."""
+    report = await fetch_player(context.state.fetcher, player_id, _due(context.message))
+    return None if report is None else msgspec.to_builtins(report)
+
+
+async def reconcile_schedules_task(context: Annotated[Context, TaskiqDepends()]) -> dict[str, Any]:
+    """Mends what does not agree between the database and the schedules; counts by kind."""
+    report: dict[str, Any] = msgspec.to_builtins(await jobs.run_reconcile(context.state.instance))
+    return report
+
+
+async def prune_failures_task(context: Annotated[Context, TaskiqDepends()]) -> int:
+    """Forgets old rows of the bounded logs; how many."""
+    return await jobs.run_prune(context.state.instance)
+
+
+class _Scheduler(TaskiqScheduler):
+    """TaskIQ's scheduler, which asks for a reconcile when it starts and says when it is ready."""
+
+    def __init__(self, instance: Instance, broker: StreamBroker) -> None:
+        super().__init__(broker, [instance.source, FixedJobSource(broker, instance.redis, instance.load_prefix)])
+        self._instance = instance
+
+    async def startup(self) -> None:
+        await super().startup()
+        await self._instance.broker.send(RECONCILE_TASK)
+        lifeline.notify("schedules are handed over as they fall due", ready=True)
+
+    async def shutdown(self) -> None:
+        await super().shutdown()
+        await self._instance.close()
+
+
+def _configured_instance() -> Instance:
+    config = configuration.load()
+    logs.setup(config.log.level, config.log.format)
+    return Instance(config)
+
+
+def _with_tasks(instance: Instance) -> StreamBroker:
+    broker = instance.broker
+    broker.register_task(fetch_player_hiscores_task, FETCH_TASK)
+    broker.register_task(reconcile_schedules_task, RECONCILE_TASK, schedule=[_fixed(RECONCILE_TASK)])
+    broker.register_task(prune_failures_task, PRUNE_TASK, schedule=[_fixed(PRUNE_TASK)])
+    return broker
+
+
+def _fixed(task: str) -> dict[str, str]:
+    return {"cron": FIXED_JOBS[task], "schedule_id": task}
+
+
+def _start_worker(instance: Instance, resources: AsyncExitStack) -> Callable[[TaskiqState], Awaitable[None]]:
+    async def start(state: TaskiqState) -> None:
+        await instance.open(wait=True)
+        state.instance = instance
+        state.fetcher = await resources.enter_async_context(open_fetcher(instance))
+        lifeline.notify("fetching", ready=True)
+
+    return start
+
+
+def _due(message: TaskiqMessage) -> Due | None:
+    """The schedule that a message came from; None where somebody asked by hand."""
+    schedule_id = message.labels.get("schedule_id")
+    if schedule_id is None:
+        return None
+    beat = int(message.task_id.rpartition(":")[2])
+    labels = {name: str(message.labels[name]) for name in SCHEDULE_LABELS if name in message.labels}
+    return Due(schedule_id, beat, labels)

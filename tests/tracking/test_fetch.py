@@ -1,0 +1,230 @@
+"""One player's line: each kind of answer, what is stored of it and what happens next."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import anyio
+import pytest
+
+from osrsdiff import redis_client
+from osrsdiff.demo.faults import Fault, FaultKind
+from osrsdiff.demo.server import Simulation
+from osrsdiff.errors import Outcome
+from osrsdiff.hiscores.budget import RequestBudget
+from osrsdiff.scheduling.constants import schedule_id_of
+from osrsdiff.storage import failures
+from osrsdiff.storage.players import Player
+from osrsdiff.tracking.fetch import MOST_RETRIES, Due, Fetcher, FetchReport, fetch_player
+from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.players import add_player, get_player, pause_player
+from osrsdiff.tracking.sight import next_fire, player_gains, player_sheet
+
+NAME = "Mudlark Jo"
+
+
+@pytest.fixture
+async def player(instance: Instance) -> Player:
+    return (await add_player(instance, NAME)).player
+
+
+async def look(fetcher: Fetcher, player: Player, due: Due | None = None) -> FetchReport:
+    report = await fetch_player(fetcher, player.id, due)
+    assert report is not None
+    return report
+
+
+def due(player: Player, beat: float) -> Due:
+    return Due(schedule_id_of(player.id), int(beat), {})
+
+
+async def test_first_look_stores_the_sheet_and_no_gain(instance: Instance, fetcher: Fetcher, player: Player) -> None:
+    report = await look(fetcher, player)
+    assert (report.outcome, report.first_look, report.retry_at) == (Outcome.CHANGED, True, None)
+    _, rows = await player_sheet(instance, NAME)
+    assert sum(row.reading.value is not None for row in rows) == report.changed
+    _, gains = await player_gains(instance, NAME, period="day")
+    assert gains.gains
+    assert all(gain.gained == 0 and gain.first_seen for gain in gains.gains)
+
+
+async def test_what_was_gained_between_two_looks_is_stored(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    await look(fetcher, player)
+    before = hiscores.world.page(NAME, hiscores.now())
+    hiscores.advance(timedelta(days=7))
+    report = await look(fetcher, player)
+    after = hiscores.world.page(NAME, hiscores.now())
+    assert before is not None
+    assert after is not None
+    xp_before = {row.name.lower(): row.xp for row in before.skills}
+    gained = {row.name.lower(): row.xp - xp_before[row.name.lower()] for row in after.skills}
+    assert report.outcome is Outcome.CHANGED
+    _, gains = await player_gains(instance, NAME, period="hour")
+    shown = {gain.metric: gain.gained for gain in gains.gains if gain.metric in gained}
+    assert {metric: shown[metric] for metric in shown} == {metric: gained[metric] for metric in shown}
+    assert gained["overall"] > 0
+
+
+async def test_an_unchanged_look_is_noted_but_adds_no_history(
+    instance: Instance, fetcher: Fetcher, hiscores: Simulation
+) -> None:
+    idle = (await add_player(instance, "Idle Turnip")).player
+    await look(fetcher, idle)
+    first = await get_player(instance, "Idle Turnip")
+    hiscores.advance(timedelta(days=3))
+    report = await look(fetcher, idle)
+    second = await get_player(instance, "Idle Turnip")
+    assert (report.outcome, report.changed) == (Outcome.UNCHANGED, 0)
+    assert first.last_look_at is not None
+    assert second.last_look_at is not None
+    assert second.last_look_at > first.last_look_at
+    assert second.last_changed_at == first.last_changed_at
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "retried", "opens_breaker"),
+    [
+        (FaultKind.NOT_FOUND, Outcome.NOT_RANKED, False, False),
+        (FaultKind.NAME_REFUSED, Outcome.INVALID_NAME, False, False),
+        (FaultKind.RATE_LIMITED, Outcome.RATE_LIMITED, True, True),
+        (FaultKind.UNAVAILABLE, Outcome.UNAVAILABLE, True, True),
+        (FaultKind.REDIRECT, Outcome.UNAVAILABLE, True, True),
+        (FaultKind.HTML, Outcome.UNAVAILABLE, True, True),
+        (FaultKind.TRUNCATED, Outcome.UNAVAILABLE, True, False),
+        (FaultKind.MISSING_SKILL, Outcome.MALFORMED, False, False),
+    ],
+)
+async def test_an_answer_without_data_is_counted_and_changes_nothing(
+    instance: Instance,
+    fetcher: Fetcher,
+    player: Player,
+    hiscores: Simulation,
+    fault: FaultKind,
+    outcome: Outcome,
+    retried: bool,
+    opens_breaker: bool,
+) -> None:
+    await look(fetcher, player)
+    _, before = await player_sheet(instance, NAME)
+    hiscores.faults.add(Fault(kind=fault))
+    hiscores.advance(timedelta(days=7))
+    report = await look(fetcher, player)
+    assert (report.outcome, report.retry_at is not None) == (outcome, retried)
+    known = await get_player(instance, NAME)
+    assert (known.failures, known.last_outcome, known.is_active) == (1, outcome, True)
+    assert (await player_sheet(instance, NAME))[1] == before
+    async with instance.db.reading() as connection:
+        assert [row.outcome for row in await failures.recent(connection, limit=5)] == [outcome]
+    assert ((await fetcher.budget.breaker()).failures > 0) is opens_breaker
+
+
+async def test_a_retry_moves_the_next_fire_and_keeps_the_schedule(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    hiscores.faults.add(Fault(kind=FaultKind.UNAVAILABLE))
+    report = await look(fetcher, player)
+    assert report.retry_at is not None
+    fire = await next_fire(instance, player)
+    assert fire is not None
+    assert abs(fire - report.retry_at) < timedelta(seconds=1)
+    assert (await get_player(instance, NAME)).schedule_id == schedule_id_of(player.id)
+
+
+async def test_retry_after_is_respected(fetcher: Fetcher, player: Player, hiscores: Simulation) -> None:
+    hiscores.faults.add(Fault(kind=FaultKind.RATE_LIMITED, retry_after="240"))
+    started = datetime.now(UTC)
+    report = await look(fetcher, player)
+    soonest = datetime.fromtimestamp(started.timestamp() + 240, UTC)
+    assert report.retry_at is None or report.retry_at >= soonest
+    open_until = (await fetcher.budget.breaker()).open_until
+    assert open_until is not None
+    assert open_until >= soonest - timedelta(seconds=1)
+
+
+async def test_after_many_failures_the_next_beat_is_soon_enough(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    hiscores.faults.add(Fault(kind=FaultKind.TRUNCATED))
+    for _ in range(MOST_RETRIES):
+        await look(fetcher, player)
+    report = await look(fetcher, player)
+    assert (report.outcome, report.retry_at) == (Outcome.UNAVAILABLE, None)
+
+
+async def test_a_look_that_gives_data_ends_the_count_of_failures(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    hiscores.faults.add(Fault(kind=FaultKind.NOT_FOUND, times=2))
+    await look(fetcher, player)
+    await look(fetcher, player)
+    assert (await get_player(instance, NAME)).failures == 2
+    await look(fetcher, player)
+    assert (await get_player(instance, NAME)).failures == 0
+
+
+async def test_an_open_breaker_defers_without_a_request_or_a_failure(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    await fetcher.budget.troubled(60.0)
+    report = await look(fetcher, player)
+    assert report.outcome is Outcome.DEFERRED
+    assert report.retry_at is not None
+    assert hiscores.requests.total() == 0
+    assert (await get_player(instance, NAME)).failures == 0
+
+
+async def test_without_redis_a_look_is_deferred(fetcher: Fetcher, player: Player, hiscores: Simulation) -> None:
+    nobody = redis_client.create("unix:///nonexistent/redis.sock")
+    budget = RequestBudget(nobody, fetcher.prefix, requests_per_second=1, burst=1)
+    report = await look(replace(fetcher, redis=nobody, budget=budget), player)
+    assert report.outcome is Outcome.DEFERRED
+    assert hiscores.requests.total() == 0
+    await nobody.aclose()
+
+
+async def test_of_two_fetches_at_once_only_one_asks_and_stores(
+    fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    hiscores.latency_s = 0.2
+    reports: list[FetchReport] = []
+
+    async def run() -> None:
+        reports.append(await look(fetcher, player))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        tasks.start_soon(run)
+    assert sorted(report.outcome for report in reports) == [Outcome.CHANGED, Outcome.DEFERRED]
+    assert hiscores.requests.total() == 1
+
+
+async def test_a_message_whose_work_was_done_meanwhile_is_skipped(fetcher: Fetcher, player: Player) -> None:
+    before = datetime.now(UTC).timestamp() - 5
+    assert (await look(fetcher, player, due(player, before))).outcome is Outcome.CHANGED
+    assert await fetch_player(fetcher, player.id, due(player, before)) is None
+
+
+async def test_a_paused_player_is_looked_at_only_by_hand(instance: Instance, fetcher: Fetcher, player: Player) -> None:
+    await pause_player(instance, NAME)
+    soon = datetime.now(UTC).timestamp() + 60
+    assert await fetch_player(fetcher, player.id, due(player, soon)) is None
+    assert (await look(fetcher, player)).outcome is Outcome.CHANGED
+
+
+async def test_a_message_for_a_removed_player_does_nothing(fetcher: Fetcher) -> None:
+    assert await fetch_player(fetcher, 4711) is None
+
+
+async def test_a_new_boss_is_stored_from_its_first_response_on(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    await look(fetcher, player)
+    hiscores.faults.add(Fault(kind=FaultKind.NEW_BOSS))
+    report = await look(fetcher, player)
+    assert report.outcome is Outcome.CHANGED
+    _, rows = await player_sheet(instance, NAME)
+    assert "Loopback Leviathan" in {row.metric.name for row in rows}
+    _, gains = await player_gains(instance, NAME, period="day")
+    boss = next(gain for gain in gains.gains if gain.metric == "loopback_leviathan")
+    assert (boss.first_seen, boss.gained) == (True, 0)
