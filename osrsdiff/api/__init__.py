@@ -1,0 +1,1 @@
+"""JSON over aiohttp under /api/v1."""

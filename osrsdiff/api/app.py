@@ -1,0 +1,63 @@
+"""The API's application and its process: routes bound to an instance, served until a signal says stop."""
+
+import asyncio
+import signal
+
+import anyio
+from aiohttp import web
+
+from osrsdiff import lifeline, logs
+from osrsdiff.api.auth import Gate
+from osrsdiff.api.middleware import endpoint, expectation
+from osrsdiff.api.parsing import MAX_BODY_BYTES
+from osrsdiff.api.routes import ROUTES
+from osrsdiff.api.server import serving
+from osrsdiff.config import Config
+from osrsdiff.tracking.instance import Instance, open_instance
+
+log = logs.get(__name__)
+
+
+def create_app(instance: Instance) -> web.Application:
+    """All routes over an open instance. To be served by `server.serving`, which answers what has no route."""
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    gate = Gate(instance.db, public_read=instance.config.api.public_read)
+    for route in ROUTES:
+        handler = endpoint(route, instance, gate)
+        methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
+        for method in methods:
+            app.router.add_route(method, route.path, handler, expect_handler=expectation)
+    return app
+
+
+def run_api(config: Config) -> None:
+    """Serves the API until SIGTERM or SIGINT. Raises SetupError where it can't start."""
+    anyio.run(serve, config, backend_options={"use_uvloop": True})
+
+
+async def serve(config: Config) -> None:
+    """What `run_api` does, inside a running event loop.
+
+    Until it listens, a signal gives the start up; from then on it ends the serving in order.
+    """
+    stop = anyio.Event()
+    with anyio.CancelScope() as starting:
+        listening = False
+
+        def on_signal() -> None:
+            if listening:
+                stop.set()
+            else:
+                starting.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, on_signal)
+        async with (
+            open_instance(config, wait=True) as instance,
+            serving(create_app(instance), config.api.host, config.api.port) as address,
+        ):
+            listening = True
+            log.info("api listening", address=address)
+            lifeline.notify(address, ready=True)
+            await stop.wait()
+    log.info("api stopped")

@@ -1,0 +1,136 @@
+"""Players over HTTP: list, add, look up, change, remove, fetch now."""
+
+from urllib.parse import quote, urlencode
+
+from msgspec import UNSET
+from msgspec.structs import asdict
+
+from osrsdiff.api import problems, schemas
+from osrsdiff.api.calls import Call, Nothing, Reply
+from osrsdiff.api.problems import Refused
+from osrsdiff.errors import InvalidUsername, RedisUnreachable
+from osrsdiff.game import usernames
+from osrsdiff.storage.players import Player
+from osrsdiff.tracking import players as tracking
+from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.players import Applied
+
+PLAYERS = "/api/v1/players"
+
+_IN_EFFECT = "Saved and in effect."
+_NOT_YET = "Saved. Redis does not answer, so it takes effect by itself once it does."
+_QUEUED = "The fetch is queued; a worker takes it as soon as the request budget lets it."
+
+
+async def list_players(call: Call[schemas.PlayersQuery, Nothing]) -> Reply[schemas.PlayerPage]:
+    """Sorted by username. `next` and the header `Link` lead to the following page."""
+    query = call.query
+    after = None if query.after is UNSET else _cursor(query.after)
+    is_active = None if query.is_active is UNSET else query.is_active
+    found = await tracking.list_players(call.instance, after=after, limit=query.limit + 1, is_active=is_active)
+    items = [body_of(player) for player in found[: query.limit]]
+    if len(found) <= query.limit:
+        return Reply(schemas.PlayerPage(items, None))
+    following = items[-1].username
+    return Reply(schemas.PlayerPage(items, following), {"Link": f'<{_page(query, following)}>; rel="next"'})
+
+
+async def add_player(call: Call[Nothing, schemas.AddPlayer]) -> Reply[schemas.PlayerAdded]:
+    """Tracks a player from now on: saved, scheduled, and the first fetch queued.
+
+    While Redis is away the player is saved all the same; schedule and first fetch follow by themselves.
+    """
+    wanted = call.body
+    minutes = None if wanted.fetch_interval_minutes is UNSET else wanted.fetch_interval_minutes
+    applied = await tracking.add_player(call.instance, wanted.username, interval_minutes=minutes)
+    task_id = await _first_fetch(call.instance, applied)
+    saved = schemas.PlayerAdded(
+        **asdict(body_of(applied.player)),
+        scheduled=applied.scheduled,
+        message=f"{_IN_EFFECT} {_QUEUED}" if task_id else _NOT_YET,
+        fetch=schemas.FetchQueued(task_id) if task_id else None,
+    )
+    return Reply(saved, {"Location": f"{PLAYERS}/{quote(applied.player.username)}"})
+
+
+async def get_player(call: Call[Nothing, Nothing]) -> Reply[schemas.Player]:
+    """Any spelling of the name will do."""
+    return Reply(body_of(await tracking.get_player(call.instance, call.username)))
+
+
+async def change_player(call: Call[Nothing, schemas.ChangePlayer]) -> Reply[schemas.PlayerSaved]:
+    """Pauses, resumes, fetches more or less often."""
+    wanted = call.body
+    if wanted.is_active is UNSET and wanted.fetch_interval_minutes is UNSET:
+        raise Refused(problems.INVALID_FIELD, "Nothing to change: give is_active, fetch_interval_minutes or both.")
+    scheduled = True
+    if wanted.fetch_interval_minutes is not UNSET:
+        applied = await tracking.set_interval(call.instance, call.username, wanted.fetch_interval_minutes)
+        scheduled = applied.scheduled
+    if wanted.is_active is not UNSET:
+        change = tracking.resume_player if wanted.is_active else tracking.pause_player
+        applied = await change(call.instance, call.username)
+        scheduled = scheduled and applied.scheduled
+    message = _IN_EFFECT if scheduled else _NOT_YET
+    return Reply(schemas.PlayerSaved(**asdict(body_of(applied.player)), scheduled=scheduled, message=message))
+
+
+async def remove_player(call: Call[Nothing, Nothing]) -> Reply[Nothing]:
+    """Forgets the player with its whole history. This can't be undone; to stop fetching, pause it instead."""
+    await tracking.remove_player(call.instance, call.username)
+    return Reply(Nothing())
+
+
+async def fetch_player(call: Call[Nothing, Nothing]) -> Reply[schemas.FetchAccepted]:
+    """Looks at the hiscores now, besides the schedule; paused players too. `last_look_at` of the player tells when it
+    has happened, `last_outcome` how it went."""
+    player = await tracking.get_player(call.instance, call.username)
+    task_id = await tracking.enqueue_fetch(call.instance, player)
+    return Reply(schemas.FetchAccepted(task_id, _QUEUED))
+
+
+def body_of(player: Player) -> schemas.Player:
+    """A player, as clients see it."""
+    return schemas.Player(
+        id=player.id,
+        username=player.username,
+        display_name=player.display_name,
+        game_mode=player.game_mode,
+        is_active=player.is_active,
+        fetch_interval_minutes=player.fetch_interval_minutes,
+        schedule_id=player.schedule_id,
+        created_at=player.created_at,
+        last_attempt_at=player.last_attempt_at,
+        last_look_at=player.last_look_at,
+        last_changed_at=player.last_changed_at,
+        last_outcome=player.last_outcome,
+        failures=player.failures,
+    )
+
+
+def name_of(player: Player) -> schemas.PlayerName:
+    """Which player it is."""
+    return schemas.PlayerName(player.id, player.username, player.display_name, player.game_mode)
+
+
+async def _first_fetch(instance: Instance, applied: Applied) -> str | None:
+    if not applied.scheduled:
+        return None
+    try:
+        return await tracking.enqueue_fetch(instance, applied.player)
+    except RedisUnreachable:
+        return None
+
+
+def _cursor(after: str) -> str:
+    try:
+        return usernames.canonical(after)
+    except InvalidUsername as error:
+        raise Refused(problems.INVALID_FIELD, f"after is no `next` of a page: {error}", field="after") from error
+
+
+def _page(query: schemas.PlayersQuery, after: str) -> str:
+    parameters: dict[str, str | int] = {"limit": query.limit, "after": after}
+    if query.is_active is not UNSET:
+        parameters["is_active"] = str(query.is_active).lower()
+    return f"{PLAYERS}?{urlencode(parameters)}"

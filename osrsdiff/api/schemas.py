@@ -1,0 +1,255 @@
+"""The JSON that goes in and out. These types validate, and the OpenAPI document is made from them.
+
+Times are ISO 8601 in UTC. A field that has no value is null, never left out, but where its description says so.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType, field
+
+from osrsdiff.errors import Outcome
+from osrsdiff.game.intervals import MAX_INTERVAL, MIN_INTERVAL
+from osrsdiff.game.metrics import MetricKind
+from osrsdiff.game.modes import GameMode
+from osrsdiff.game.snapshots import Unranked
+
+Time = Annotated[datetime, Meta(tz=True, examples=["2026-01-31T12:00:00Z"])]
+Username = Annotated[
+    str,
+    Meta(
+        description="1 to 12 letters, digits, spaces, hyphens, underscores; case and the last three make no odds.",
+        examples=["Lynx Titan"],
+    ),
+]
+Interval = Annotated[
+    int,
+    Meta(
+        ge=MIN_INTERVAL,
+        le=MAX_INTERVAL,
+        description="Minutes between two scheduled fetches; whole ones.",
+        examples=[60],
+    ),
+]
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True):
+    """What comes in: nothing but the fields named."""
+
+
+class AddPlayer(Request, frozen=True):
+    """A player to track."""
+
+    username: Username
+    fetch_interval_minutes: Interval | UnsetType = UNSET
+
+
+class ChangePlayer(Request, frozen=True):
+    """What to change; at least one of the two."""
+
+    is_active: Annotated[bool, Meta(description="False pauses, true resumes.", examples=[False])] | UnsetType = UNSET
+    fetch_interval_minutes: Interval | UnsetType = UNSET
+
+
+class PlayersQuery(Request, frozen=True):
+    """Which page of the players."""
+
+    limit: Annotated[int, Meta(ge=1, le=500, description="How many at most.")] = 50
+    after: Annotated[str, Meta(description="The `next` of the page before.")] | UnsetType = UNSET
+    is_active: Annotated[bool, Meta(description="Only active ones, or only paused ones.")] | UnsetType = UNSET
+
+
+class GainsQuery(Request, frozen=True):
+    """Which window: `period`, or `from` and `to`."""
+
+    period: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                description="A span that ends now: hour, 6h, day, week, month, year, all, or a duration such as 3d12h. "
+                "`week` where nothing is given.",
+                examples=["week"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    start: (
+        Annotated[str, Meta(description="ISO 8601 date or time, UTC without an offset.", examples=["2026-01-01"])]
+        | UnsetType
+    ) = field(name="from", default=UNSET)
+    to: Annotated[str, Meta(description="As `from`; now where only `from` is given.")] | UnsetType = UNSET
+    all: Annotated[bool, Meta(description="Also the metrics that did not move.")] = False
+
+
+class Player(Struct, frozen=True):
+    """A tracked player."""
+
+    id: Annotated[int, Meta(examples=[1])]
+    username: Annotated[str, Meta(description="Canonical: lower case, single spaces.", examples=["lynx titan"])]
+    display_name: Annotated[str, Meta(description="As it was added.", examples=["Lynx Titan"])]
+    game_mode: Annotated[GameMode, Meta(examples=["regular"])]
+    is_active: Annotated[bool, Meta(description="False while paused.", examples=[True])]
+    fetch_interval_minutes: Interval
+    schedule_id: Annotated[str | None, Meta(description="Null while not scheduled.", examples=["player_fetch_1"])]
+    created_at: Time
+    last_attempt_at: Annotated[Time | None, Meta(description="When the hiscores were last asked.")]
+    last_look_at: Annotated[Time | None, Meta(description="When they last answered with data.")]
+    last_changed_at: Annotated[Time | None, Meta(description="When that data last was another than before.")]
+    last_outcome: Outcome | None
+    failures: Annotated[int, Meta(description="Failed fetches in a row.", examples=[0])]
+
+
+class FetchQueued(Struct, frozen=True):
+    """A fetch that waits for a worker."""
+
+    task_id: Annotated[str, Meta(examples=["2f6d0c9e8a4b4f6b9d3e5a7c1b0d8e42"])]
+
+
+class PlayerSaved(Player, frozen=True):
+    """A tracked player after a change."""
+
+    scheduled: Annotated[
+        bool,
+        Meta(
+            description="Whether the change is in effect; false while Redis is away, then it follows by itself.",
+            examples=[True],
+        ),
+    ]
+    message: Annotated[str, Meta(examples=["Saved."])]
+
+
+class PlayerAdded(PlayerSaved, frozen=True):
+    """A player that is tracked from now on."""
+
+    fetch: Annotated[FetchQueued | None, Meta(description="The first fetch; null where none could be queued.")]
+
+
+class FetchAccepted(FetchQueued, frozen=True):
+    """A fetch that waits for a worker, and what to do next."""
+
+    message: Annotated[str, Meta(examples=["Queued."])]
+
+
+class PlayerPage(Struct, frozen=True):
+    """Some players, by username."""
+
+    items: list[Player]
+    next: Annotated[str | None, Meta(description="What `after` takes for the next page; null at the end.")]
+
+
+class PlayerName(Struct, frozen=True):
+    """Which player."""
+
+    id: Annotated[int, Meta(examples=[1])]
+    username: Annotated[str, Meta(examples=["lynx titan"])]
+    display_name: Annotated[str, Meta(examples=["Lynx Titan"])]
+    game_mode: Annotated[GameMode, Meta(examples=["regular"])]
+
+
+class Window(Struct, frozen=True, rename={"start": "from", "end": "to"}):
+    """The span that was asked for."""
+
+    start: Time
+    end: Time
+
+
+class Accuracy(Struct, frozen=True):
+    """Between which two looks an end of the window lies; equal where it falls on one."""
+
+    earliest: Time
+    latest: Annotated[Time | None, Meta(description="Null where no look has come after.")]
+
+
+class Value(Struct, frozen=True):
+    """A metric's value at one time."""
+
+    value: Annotated[int, Meta(description="Xp, kills or score.", examples=[13034431])]
+    level: Annotated[int | None, Meta(description="Null outside skills.", examples=[99])]
+    rank: Annotated[int | None, Meta(description="Null where unranked.", examples=[150000])]
+    at: Annotated[Time, Meta(description="Since when this value is known.")]
+
+
+class MetricGain(Struct, frozen=True):
+    """What one metric gained."""
+
+    metric: Annotated[str, Meta(examples=["attack"])]
+    name: Annotated[str, Meta(description="As the hiscores spell it.", examples=["Attack"])]
+    kind: MetricKind
+    start: Value
+    end: Value
+    gained: Annotated[int, Meta(description="End minus start; negative for a fall.", examples=[125000])]
+    levels_gained: Annotated[int | None, Meta(description="Null outside skills.", examples=[1])]
+    rank_moved: Annotated[
+        int | None, Meta(description="Places climbed; negative for places lost, null where unranked.", examples=[420])
+    ]
+    first_seen: Annotated[
+        bool,
+        Meta(
+            description="Nothing was known before the window: counted from the first value inside it.", examples=[False]
+        ),
+    ]
+    fell: Annotated[
+        bool,
+        Meta(description="It fell although it can't: a rollback, or a new owner of the name.", examples=[False]),
+    ]
+
+
+class Totals(Struct, frozen=True):
+    """All gains in three numbers. Falls of what can't fall are left out."""
+
+    xp: Annotated[int, Meta(description="Of Overall, else of the skills together.", examples=[125000])]
+    levels: Annotated[int, Meta(description="Of Overall, else of the skills together.", examples=[1])]
+    kills: Annotated[int, Meta(description="Over all bosses.", examples=[12])]
+
+
+class Gains(Struct, frozen=True):
+    """What a player gained, and how sure that is."""
+
+    player: PlayerName
+    window: Window
+    start: Annotated[Accuracy | None, Meta(description="How sure the start is; null before the first look.")]
+    end: Annotated[Accuracy | None, Meta(description="How sure the end is; null where nothing was seen until then.")]
+    totals: Totals
+    gains: Annotated[list[MetricGain], Meta(description="Overall, skills, bosses, activities; most moved first.")]
+    first_look_at: Annotated[
+        Time | None, Meta(description="Where the first look ever lies inside the window: gains count from there.")
+    ]
+    next_fetch_at: Annotated[
+        Time | None, Meta(description="While there is nothing to compare yet: when the next look is due.")
+    ]
+
+
+class MetricReading(Struct, frozen=True):
+    """One metric as it was last seen."""
+
+    metric: Annotated[str, Meta(examples=["attack"])]
+    name: Annotated[str, Meta(examples=["Attack"])]
+    kind: MetricKind
+    value: Annotated[int | None, Meta(description="Xp, kills or score; null where hidden.", examples=[13034431])]
+    level: Annotated[int | None, Meta(description="Null outside skills.", examples=[99])]
+    rank: Annotated[int | None, Meta(description="Null where unranked.", examples=[150000])]
+    unranked: Annotated[Unranked | None, Meta(description="Why there is no rank.")]
+    seen_at: Annotated[Time, Meta(description="When this value was first seen.")]
+
+
+class Stats(Struct, frozen=True):
+    """A player's current sheet."""
+
+    player: PlayerName
+    seen_at: Annotated[Time | None, Meta(description="The last look; null before the first.")]
+    metrics: list[MetricReading]
+    message: Annotated[str | None, Meta(description="Why there is nothing, where there is nothing.")]
+
+
+class Health(Struct, frozen=True):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Struct, frozen=True):
+    """Whether this instance does its work, and how each part is."""
+
+    status: Literal["ready", "not ready"]
+    parts: Annotated[dict[str, str], Meta(examples=[{"database": "ok", "redis": "ok"}])]
