@@ -1,0 +1,45 @@
+"""The `osrsdiff` command: every subcommand in one table, loaded when it is called for.
+
+Each command is a few lines over `tracking`, the supervisor or the API. No rules, no SQL, no Redis here.
+"""
+
+import os
+
+import click
+
+from osrsdiff.cli.exits import EPILOG
+from osrsdiff.cli.frame import LazyCommands, Listed
+from osrsdiff.cli.place import Place
+
+COMMANDS = {
+    "run": Listed("osrsdiff.cli.run:run", "Run everything: Redis, migrations, API, worker, scheduler."),
+    "demo": Listed("osrsdiff.cli.demo:demo", "Run everything against a simulated hiscores; needs no internet."),
+    "player": Listed("osrsdiff.cli.player:player", "Add, list, show, pause, resume, fetch and remove players."),
+    "diff": Listed("osrsdiff.cli.diff:diff", "Show what a player gained."),
+    "status": Listed("osrsdiff.cli.status:status", "Show whether everything runs and keeps up."),
+    "token": Listed("osrsdiff.cli.token:token", "Create, list and revoke the API's tokens."),
+    "config": Listed("osrsdiff.cli.config_:config", "Show and check the configuration."),
+    "db": Listed("osrsdiff.cli.db:db", "Create, migrate and inspect the database."),
+    "api": Listed("osrsdiff.cli.api:api", "Run the API alone."),
+    "worker": Listed("osrsdiff.cli.worker:worker", "Run the workers alone."),
+    "scheduler": Listed("osrsdiff.cli.worker:scheduler", "Run the scheduler alone."),
+}
+
+
+@click.group(cls=LazyCommands, listed=COMMANDS, epilog=EPILOG, no_args_is_help=True)
+@click.option("--debug", is_flag=True, help="Log every step, and show the traceback of an unexpected error.")
+@click.version_option(package_name="osrsdiff", message="osrsdiff %(version)s")
+@click.pass_context
+def osrsdiff(context: click.Context, debug: bool) -> None:
+    """Track Old School RuneScape players: what each has gained, since when, and how sure that is.
+
+    Start with `osrsdiff run`, then from another terminal `osrsdiff player add "Lynx Titan"`.
+    """
+    context.ensure_object(Place).debug = debug
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+def main() -> None:
+    """What the console script calls."""
+    osrsdiff(prog_name="osrsdiff")

@@ -1,0 +1,162 @@
+"""`osrsdiff diff`: what a player gained, and between which looks."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import click
+from rich.text import Text
+
+from osrsdiff.api import schemas
+from osrsdiff.api.sight import gains_body
+from osrsdiff.cli import output, tables, wording
+from osrsdiff.cli.frame import Command
+from osrsdiff.cli.inputs import TIME
+from osrsdiff.cli.instances import on_instance
+from osrsdiff.game.metrics import OVERALL, MetricKind
+from osrsdiff.game.periods import PERIODS
+from osrsdiff.storage.players import Player
+from osrsdiff.tracking import sight
+from osrsdiff.tracking.instance import Instance
+
+_SPANS = {
+    "hour": "the last hour",
+    "6h": "the last 6 hours",
+    "day": "the last 24 hours",
+    "week": "the last 7 days",
+    "month": "the last 31 days",
+    "year": "the last year",
+    "all": "since the first look",
+}
+_HEADINGS = {MetricKind.SKILL: "Skill", MetricKind.BOSS: "Boss", MetricKind.ACTIVITY: "Activity"}
+
+
+@click.command(cls=Command)
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--period", metavar="PERIOD", help=f"{', '.join(PERIODS)}, or a duration such as 3d12h; ends now.  [default: week]"
+)
+@click.option("--from", "start", type=TIME, metavar="TIME", help="Instead of a period: 2026-01-31, '2026-01-31 12:00'.")
+@click.option("--to", "end", type=TIME, metavar="TIME", help="With --from; now where it is left out.")
+@click.option("--all", "everything", is_flag=True, help="Also what did not move.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document, as the API answers it.")
+def diff(
+    name: str, period: str | None, start: datetime | None, end: datetime | None, everything: bool, as_json: bool
+) -> None:
+    """Show what a player gained over a period, by default the last 7 days."""
+
+    async def look_up(instance: Instance) -> tuple[Player, schemas.Gains]:
+        player, found = await sight.player_gains(instance, name, period=period, start=start, end=end)
+        next_fetch_at = await sight.next_fire(instance, player)
+        return player, gains_body(player, found, next_fetch_at, everything=everything)
+
+    player, gains = on_instance(look_up)
+    if as_json:
+        output.print_json(gains)
+        return
+    now = datetime.now(UTC)
+    window = f"from {wording.local(gains.window.start, now)} to {wording.local(gains.window.end, now)}"
+    asked = window if start or end else _SPANS.get(period or sight.DEFAULT_PERIOD, f"the last {period}")
+    tables.print_line(Text(player.display_name, style="bold").append(f"  {asked}", style="not bold"))
+    if gains.end is None or gains.end.earliest == gains.first_look_at:
+        tables.print_line(_nothing_to_compare(player, gains, now))
+    else:
+        _print_gains(gains, now)
+
+
+def _nothing_to_compare(player: Player, gains: schemas.Gains, now: datetime) -> str:
+    """Why there is no difference: no look yet, none in the window, or only one."""
+    if player.last_look_at is None:
+        tried = "" if player.last_outcome is None else f" (the last try: {wording.outcome(player.last_outcome)})"
+        return f"not looked at yet{tried}, {_next(player, gains, now)}"
+    if gains.end is None:
+        until, since = wording.local(gains.window.end, now), wording.local(player.created_at, now)
+        return f"no look before {until}; tracked since {since}"
+    return f"first look at {wording.moment(gains.first_look_at, now)}, {_next(player, gains, now)}"
+
+
+def _next(player: Player, gains: schemas.Gains, now: datetime) -> str:
+    if gains.next_fetch_at is not None:
+        return f"next at {wording.moment(gains.next_fetch_at, now)}"
+    return "none scheduled while `osrsdiff run` is down" if player.is_active else "no next one while paused"
+
+
+def _print_gains(gains: schemas.Gains, now: datetime) -> None:
+    tables.print_facts({"from": _start(gains, now), "to": _end(gains, now)})
+    for kind, heading in _HEADINGS.items():
+        _print_kind(heading, [gain for gain in gains.gains if gain.kind is kind])
+    if not gains.gains:
+        tables.print_line("\nNothing moved.")
+        return
+    tables.print_line(Text(f"\nIn all {_totals(gains.totals)}", style="bold"))
+    if any(gain.fell for gain in gains.gains):
+        tables.print_line(Text("! fell although it can't: a rollback, or a new owner of the name", style="red"))
+
+
+def _start(gains: schemas.Gains, now: datetime) -> str:
+    if gains.start is None:
+        return f"the first look, {wording.moment(gains.first_look_at, now)}"
+    return _bracket(gains.start, now)
+
+
+def _end(gains: schemas.Gains, now: datetime) -> str:
+    if gains.end is None or gains.end.latest is None:
+        return f"the last look, {wording.moment(gains.end.earliest if gains.end else None, now)}"
+    return _bracket(gains.end, now)
+
+
+def _bracket(accuracy: schemas.Accuracy, now: datetime) -> str:
+    earliest, latest = accuracy.earliest, accuracy.latest
+    if latest is None or latest == earliest:
+        return f"{wording.local(earliest, now)}, exactly"
+    return f"between {wording.both(earliest, latest, now)}"
+
+
+def _print_kind(heading: str, gains: Sequence[schemas.MetricGain]) -> None:
+    if not gains:
+        return
+    levels = gains[0].kind is MetricKind.SKILL
+    headings = [heading, "Gained", "From", "To", *(["Level"] if levels else []), "Rank"]
+    tables.print_line("")
+    tables.print_table(headings, _rows(gains, levels=levels), right=("Gained", "From", "To", "Level", "Rank"))
+
+
+def _rows(gains: Iterable[schemas.MetricGain], *, levels: bool) -> Iterable[list[tables.Cell]]:
+    for gain in gains:
+        style = "bold" if gain.metric == OVERALL else ""
+        cells: list[tables.Cell] = [
+            Text(gain.name, style=style),
+            _gained(gain),
+            "-" if gain.first_seen and not gain.gained else wording.number(gain.start.value),
+            wording.number(gain.end.value),
+        ]
+        yield [*cells, *([_level(gain)] if levels else []), _rank(gain)]
+
+
+def _gained(gain: schemas.MetricGain) -> Text:
+    if gain.first_seen and not gain.gained:
+        return Text("first seen", style="cyan")
+    if gain.fell:
+        return Text(f"! {wording.signed(gain.gained)}", style="red")
+    return Text(wording.signed(gain.gained), style="green" if gain.gained > 0 else "")
+
+
+def _level(gain: schemas.MetricGain) -> str:
+    before, after = gain.start.level, gain.end.level
+    if before is None or before == after:
+        return wording.number(after)
+    return f"{wording.number(before)} → {wording.number(after)}"
+
+
+def _rank(gain: schemas.MetricGain) -> Text:
+    """The rank's way: up is better."""
+    if not gain.rank_moved:
+        return Text("-" if gain.rank_moved is None else "=", style="dim")
+    climbed = gain.rank_moved > 0
+    return Text(f"{'▲' if climbed else '▼'} {abs(gain.rank_moved):,}", style="green" if climbed else "yellow")
+
+
+def _totals(totals: schemas.Totals) -> str:
+    parts = [f"{wording.signed(totals.xp)} xp"]
+    parts += [f"{wording.signed(totals.levels)} {'level' if totals.levels == 1 else 'levels'}"] if totals.levels else []
+    parts += [f"{wording.signed(totals.kills)} {'kill' if totals.kills == 1 else 'kills'}"] if totals.kills else []
+    return ", ".join(parts)

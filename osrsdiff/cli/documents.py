@@ -1,0 +1,68 @@
+"""The documents that `--json` prints and the API does not have. Fields may be added; none is renamed or removed.
+
+A player, a page of players and gains are printed as the API answers them (`osrsdiff.api.schemas`).
+"""
+
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from osrsdiff.api import schemas
+from osrsdiff.errors import Outcome
+from osrsdiff.storage.players import Player
+from osrsdiff.tracking.fetch import FetchReport
+
+
+class Headline(Struct, frozen=True):
+    """A player's sheet in four numbers; None where hidden or not looked at yet."""
+
+    total_level: int | None = None
+    combat_level: int | None = None
+    overall_xp: int | None = None
+    overall_rank: int | None = None
+
+
+class PlayerShown(Struct, frozen=True):
+    """One player, and what is known of it."""
+
+    player: schemas.Player
+    next_fetch_at: datetime | None
+    headline: Headline
+
+
+class Fetched(Struct, frozen=True):
+    """How a fetch ended. `retry_at`: None where the next beat is soon enough."""
+
+    outcome: Outcome
+    changed: int
+    first_look: bool
+    message: str | None
+    retry_at: datetime | None
+
+
+class NameResult(Struct, frozen=True):
+    """What became of one name. `fetch`: None where nobody waited for a look, or it has not ended in time."""
+
+    name: str
+    username: str | None
+    done: bool
+    error: str | None
+    fetch: Fetched | None
+
+
+class NameResults(Struct, frozen=True):
+    """What became of several names. `fetching`: whether a worker runs that looks at them."""
+
+    fetching: bool
+    results: list[NameResult]
+
+
+def player_document(player: Player) -> schemas.Player:
+    """A player as the API answers it."""
+    return msgspec.convert(player, schemas.Player, from_attributes=True)
+
+
+def fetched(report: FetchReport | None) -> Fetched | None:
+    """A report as scripts see it."""
+    return None if report is None else msgspec.convert(report, Fetched, from_attributes=True)

@@ -1,0 +1,83 @@
+"""Asking for looks now: several players enqueued, the outcomes told in the order of their names."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from osrsdiff.cli import output, tables, wording
+from osrsdiff.cli.tally import Tally
+from osrsdiff.errors import Outcome, RedisUnreachable
+from osrsdiff.storage.players import Player
+from osrsdiff.tracking import players, sight
+from osrsdiff.tracking.fetch import FetchReport
+from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.status import status
+
+MOST_WAITED_FOR = 25
+"""So many names at once are waited for; with more the request budget would keep the terminal for minutes."""
+_PATIENCE_S = 30.0
+
+
+class Saved(Struct, frozen=True):
+    """A player to look at. `done`: what was done to it before, in words; empty for nothing."""
+
+    name: str
+    player: Player
+    done: str
+
+
+async def look_at(instance: Instance, saved: Sequence[Saved], tally: Tally, *, wait: bool | None, must: bool) -> bool:
+    """Enqueues a look at each player and tallies how it ended; whether a worker is there to do it.
+
+    `wait`: None waits for few, not for many. `must`: looks are all that was asked for, so that without a worker
+    nothing was done. Raises RedisUnreachable only then.
+    """
+    try:
+        workers = (await status(instance)).workers_alive
+        tasks = [await players.enqueue_fetch(instance, one.player) for one in saved]
+    except RedisUnreachable:
+        if must:
+            raise
+        workers, tasks = 0, []
+    if not workers:
+        output.note("Nothing is running here to look at players: fetching starts with `osrsdiff run`.")
+        tally.without_data |= must
+    waits = bool(workers) and (len(saved) <= MOST_WAITED_FOR if wait is None else wait)
+    await _tell(instance, saved, tasks if waits else None, tally, "queued" if tasks else "")
+    return bool(workers)
+
+
+async def _tell(
+    instance: Instance, saved: Sequence[Saved], tasks: Sequence[str] | None, tally: Tally, otherwise: str
+) -> None:
+    end = time.monotonic() + _PATIENCE_S + 2 * len(saved) / instance.config.hiscores.requests_per_second
+    for place, one in enumerate(saved):
+        report, words = None, otherwise
+        if tasks is not None:
+            with tables.progress(f"Looking at {one.player.display_name} ({place + 1} of {len(saved)})"):
+                report = await players.fetch_outcome(instance, tasks[place], max(0.1, end - time.monotonic()))
+            words = await _how(instance, one.player, report)
+            tally.without_data |= report is None
+        tally.done(one.name, one.player, "; ".join(filter(None, (one.done, words))), report)
+
+
+async def _how(instance: Instance, player: Player, report: FetchReport | None) -> str:
+    """How a look ended, in words."""
+    if report is None:
+        return f"no answer yet; see: osrsdiff player show {player.display_name!r}"
+    now = datetime.now(UTC)
+    next_look = await sight.next_fire(instance, player)
+    then = f"; next look {wording.moment(next_look, now)}" if next_look else ""
+    match report.outcome:
+        case Outcome.CHANGED if report.first_look:
+            return f"first look, {wording.counted(report.changed, 'metric')} known{then}"
+        case Outcome.CHANGED:
+            return f"{wording.counted(report.changed, 'metric')} changed{then}"
+        case Outcome.UNCHANGED:
+            return f"unchanged{then}"
+        case Outcome.DEFERRED:
+            return f"put off: {report.message}{then}"
+        case _:
+            return f"{report.message or wording.outcome(report.outcome)}{then}"

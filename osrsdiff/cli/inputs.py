@@ -1,0 +1,65 @@
+"""What options and arguments take: parsed once, here, into the types that the layers below want."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import IO
+
+import click
+
+from osrsdiff.errors import InvalidUsername
+from osrsdiff.game.intervals import parse_interval
+from osrsdiff.game.usernames import canonical
+
+
+class IntervalType(click.ParamType[int]):
+    """Whole minutes from 1 to 43200."""
+
+    name = "minutes"
+
+    def convert(
+        self,
+        value: object,
+        param: click.Parameter | None,  # noqa: ARG002 - click's signature
+        ctx: click.Context | None,  # noqa: ARG002 - the same
+    ) -> int:
+        """The minutes. Raises InvalidInterval."""
+        return parse_interval(value)
+
+
+class TimeType(click.ParamType[datetime]):
+    """A date, or a date and a time; on this machine's clock where it has no offset."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time as aware UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(str(value).strip()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time; write 2026-01-31, '2026-01-31 12:00' or 2026-01-31T12:00Z.", param, ctx)
+
+
+INTERVAL = IntervalType()
+TIME = TimeType()
+
+
+def names_given(names: Iterable[str], file: IO[str] | None) -> list[str]:
+    """The names of a command line and of a file, each player once, in the first spelling and order.
+
+    A file has one name a line; blank lines and those that start with # don't count.
+    """
+    lines = (line.strip() for line in file or ())
+    first: dict[str, str] = {}
+    for name in [*names, *(line for line in lines if line and not line.startswith("#"))]:
+        first.setdefault(_identity(name), name)
+    return list(first.values())
+
+
+def _identity(name: str) -> str:
+    """What makes two names one; a name outside the rules is itself."""
+    try:
+        return canonical(name)
+    except InvalidUsername:
+        return name

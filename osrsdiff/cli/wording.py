@@ -1,0 +1,94 @@
+"""How values read: numbers, spans, moments, outcomes. Pure: `now` is always an argument."""
+
+from datetime import datetime, timedelta
+
+from osrsdiff.errors import Outcome
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+
+def number(value: int | None) -> str:
+    """1,234,567; a dash for None."""
+    return "-" if value is None else f"{value:,}"
+
+
+def signed(value: int) -> str:
+    """+1,234 or -5; plain 0."""
+    return f"{value:+,}" if value else "0"
+
+
+def counted(count: int, thing: str) -> str:
+    """1 player, 2 players."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def span(length: timedelta) -> str:
+    """The length in its largest fitting unit: 45 s, 3 min, 5 h, 6 days."""
+    seconds = int(abs(length.total_seconds()))
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < 2 * _DAY:
+        return f"{seconds // _HOUR} h"
+    return f"{seconds // _DAY} days"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """3 min ago, in 12 min, now."""
+    if abs(at - now) < timedelta(seconds=1):
+        return "now"
+    return f"{span(now - at)} ago" if at < now else f"in {span(at - now)}"
+
+
+def local(at: datetime, now: datetime) -> str:
+    """`at` on this machine's clock: 19:48 today, 14 Nov 19:48 this year, 2025-11-14 19:48 else."""
+    here, today = at.astimezone(), now.astimezone()
+    if here.date() == today.date():
+        return f"{here:%H:%M}"
+    return f"{here.day} {here:%b %H:%M}" if here.year == today.year else f"{here:%Y-%m-%d %H:%M}"
+
+
+def moment(at: datetime | None, now: datetime, never: str = "never") -> str:
+    """When, and how far from now: 14 Nov 19:48 (6 days ago)."""
+    return never if at is None else f"{local(at, now)} ({ago(at, now)})"
+
+
+def every(minutes: int) -> str:
+    """An interval: 45 min, 1 h, 1 h 30 min, 2 days."""
+    days, rest = divmod(minutes, 24 * 60)
+    hours, rest = divmod(rest, 60)
+    parts = [f"{days} days" if days > 1 else "1 day"] if days else []
+    parts += [f"{hours} h"] if hours else []
+    parts += [f"{rest} min"] if rest else []
+    return " ".join(parts)
+
+
+_OUTCOMES = {
+    Outcome.CHANGED: "changed",
+    Outcome.UNCHANGED: "unchanged",
+    Outcome.NOT_RANKED: "not on the hiscores",
+    Outcome.INVALID_NAME: "name refused",
+    Outcome.RATE_LIMITED: "rate limited",
+    Outcome.UNAVAILABLE: "hiscores unavailable",
+    Outcome.MALFORMED: "answer not understood",
+    Outcome.DEFERRED: "put off",
+}
+
+
+def outcome(value: Outcome | None) -> str:
+    """An outcome in words; a dash where there was none yet."""
+    return "-" if value is None else _OUTCOMES[value]
+
+
+def is_data(value: Outcome) -> bool:
+    """Whether the look gave data."""
+    return value in (Outcome.CHANGED, Outcome.UNCHANGED)
+
+
+def both(earlier: datetime, later: datetime, now: datetime) -> str:
+    """Two times, the day of the second left out where it is the first's: 14 Nov 10:00 and 16:00."""
+    same_day = earlier.astimezone().date() == later.astimezone().date()
+    return f"{local(earlier, now)} and {f'{later.astimezone():%H:%M}' if same_day else local(later, now)}"
