@@ -179,19 +179,25 @@ def _data_directory(flag: Path | None, environment: Mapping[str, str]) -> tuple[
     if state := environment.get("STATE_DIRECTORY"):
         return Path(state.split(":")[0]).absolute(), True
     own = user_data_path("osrsdiff", appauthor=False)
-    if not _holds_instance(own) and _holds_instance(SYSTEM_DATA_DIR):
+    if not _holds_instance(own) and _system_holds_instance():
         return SYSTEM_DATA_DIR, True
     return own, False
 
 
 def _holds_instance(directory: Path) -> bool:
-    try:
-        return (directory / DATABASE_NAME).exists() or (directory / CONFIG_NAME).exists()
-    except PermissionError as error:
+    return any(os.path.exists(directory / name) for name in (DATABASE_NAME, CONFIG_NAME))
+
+
+def _system_holds_instance() -> bool:
+    """Whether the system's service has one. Raises ConfigError where this user may not look."""
+    if _holds_instance(SYSTEM_DATA_DIR):
+        return True
+    if SYSTEM_DATA_DIR.is_dir() and not os.access(SYSTEM_DATA_DIR, os.R_OK | os.X_OK):
         raise ConfigError(
-            f"There is an instance in {directory}, but this user may not read it. "
+            f"The system's service keeps its instance in {SYSTEM_DATA_DIR}, which this user may not read. "
             "Run the command as its user (sudo -u osrsdiff osrsdiff …) or name another one with --data-dir."
-        ) from error
+        )
+    return False
 
 
 def _config_file(flag: Path | None, directory: Path, explicit: bool, environment: Mapping[str, str]) -> Path | None:

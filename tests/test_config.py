@@ -130,6 +130,29 @@ def test_data_directory_is_found_in_order(tmp_path: Path) -> None:
     assert config.load(environment={"STATE_DIRECTORY": "/state:/other"}).data_dir == Path("/state")
 
 
+def test_the_system_service_is_found_where_this_user_has_no_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, system = tmp_path / "own", tmp_path / "system"
+    system.mkdir()
+    monkeypatch.setattr(config, "user_data_path", lambda *_, **__: own)
+    monkeypatch.setattr(config, "SYSTEM_DATA_DIR", system)
+    assert config.load(environment={}).data_dir == own
+    (system / config.DATABASE_NAME).touch()
+    assert config.load(environment={}).data_dir == system
+    own.mkdir()
+    (own / config.DATABASE_NAME).touch()
+    assert config.load(environment={}).data_dir == own
+
+
+def test_a_system_service_that_this_user_may_not_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "user_data_path", lambda *_, **__: tmp_path / "own")
+    monkeypatch.setattr(config, "SYSTEM_DATA_DIR", tmp_path)
+    monkeypatch.setattr(config.os, "access", lambda *_: False)
+    with pytest.raises(ConfigError, match=f"{tmp_path}, which this user may not read"):
+        config.load(environment={})
+
+
 def test_named_configuration_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="There is no configuration file"):
         config.load(config_path=tmp_path / "absent.toml", environment={})

@@ -11,8 +11,9 @@ from osrsdiff.api.parsing import read_time
 from osrsdiff.api.players import name_of
 from osrsdiff.api.problems import Refused
 from osrsdiff.errors import InvalidPeriod
+from osrsdiff.game import metrics
 from osrsdiff.game.gains import Bracket, Gain, Known, PlayerGains, level_of
-from osrsdiff.game.metrics import KNOWN, OVERALL, MetricKind, kind_of
+from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of
 from osrsdiff.storage.history import SheetRow
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import sight as tracking
@@ -32,7 +33,6 @@ async def player_gains(call: Call[schemas.GainsQuery, Nothing]) -> Reply[schemas
     except InvalidPeriod as error:
         field = "period" if period is not None else "from" if start else "to"
         raise Refused(problems.INVALID_PERIOD, str(error), field=field) from error
-    await _learn_names(call, gains)
     body = gains_body(player, gains, None, everything=query.all)
     if body.end is None or body.end.earliest == body.first_look_at:
         body = replace(body, next_fetch_at=await tracking.next_fire(call.instance, player))
@@ -61,16 +61,6 @@ def gains_body(
         first_look_at=first_look_at,
         next_fetch_at=next_fetch_at,
     )
-
-
-async def _learn_names(call: Call[schemas.GainsQuery, Nothing], found: PlayerGains) -> None:
-    """Looks up how the hiscores spell metrics that the game's list doesn't have yet; once for each."""
-    if any(gain.metric not in _names for gain in found.gains):
-        _, rows = await tracking.player_sheet(call.instance, call.username)
-        _names.update((row.metric.key, row.metric.name) for row in rows)
-
-
-_names = {metric.key: metric.name for metric in KNOWN}
 
 
 def _why_nothing(player: Player) -> str:
@@ -119,7 +109,7 @@ def _metric(gain: Gain) -> schemas.MetricGain:
     start, end, kind = gain.start, gain.end, kind_of(gain.metric)
     return schemas.MetricGain(
         metric=gain.metric,
-        name=_names.get(gain.metric, gain.metric),
+        name=metrics.name_of(gain.metric),
         kind=kind,
         start=_value(gain.metric, kind, start),
         end=_value(gain.metric, kind, end),

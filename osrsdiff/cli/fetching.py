@@ -41,7 +41,7 @@ async def look_at(instance: Instance, saved: Sequence[Saved], tally: Tally, *, w
         if must:
             raise
         workers, tasks = 0, []
-    if not workers:
+    if saved and not workers:
         output.note("Nothing is running here to look at players: fetching starts with `osrsdiff run`.")
         tally.without_data |= must
     waits = bool(workers) and (len(saved) <= MOST_WAITED_FOR if wait is None else wait)

@@ -32,7 +32,7 @@ def _print(seen: tracking.Status, now: datetime) -> None:
     facts["players"] = f"{seen.players_active:,} active{paused}"
     facts["requests"] = _requests(seen)
     if seen.queue_length is not None:
-        facts["fetches"] = f"{seen.due:,} due, {seen.overdue:,} of them late, {seen.queue_length:,} queued"
+        facts["fetches"] = f"{seen.due:,} due within a minute, {seen.overdue:,} late, {seen.queue_length:,} queued"
         facts["processes"] = (
             f"{wording.counted(seen.workers_alive or 0, 'worker')}, "
             f"{wording.counted(seen.schedulers_alive or 0, 'scheduler')}"

@@ -4,6 +4,7 @@ The `taskiq` process takes this one's place, so that signals reach it.
 """
 
 import os
+import signal
 import sys
 
 import click
@@ -29,4 +30,6 @@ def scheduler() -> None:
 
 def _become(config: Config, command: list[str]) -> None:
     sys.stdout.flush()
+    # SIGINT is what taskiq's scheduler stops by; a shell starts what goes into the background with it ignored
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execve(command[0], command, {**os.environ, **config.environment()})  # noqa: S606 - this very program

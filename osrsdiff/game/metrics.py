@@ -88,6 +88,7 @@ REQUIRED_SKILLS: frozenset[str] = frozenset(metric_key(name) for name in _SKILLS
 _RATINGS = frozenset({"lms_rank", "pvp_arena_rank"})
 
 _kinds: dict[str, MetricKind] = {}
+_names: dict[str, str] = {}
 _skills_by_name: dict[str, Metric] = {}
 _activities_by_name: dict[str, Metric] = {}
 
@@ -121,14 +122,20 @@ def kind_of(key: str) -> MetricKind:
     return _kinds.get(key, MetricKind.BOSS)
 
 
+def name_of(key: str) -> str:
+    """The hiscores' own name of a metric; the key where it is unknown here."""
+    return _names.get(key, key)
+
+
 def may_fall(key: str) -> bool:
     """Whether a fall in this metric is part of the game. Any other fall is a rollback, another owner, a stale cache."""
     return key in _RATINGS
 
 
 def register(metric: Metric) -> None:
-    """Makes a metric known to this process, so that `kind_of` is right for what an earlier one has seen."""
+    """Makes a metric known to this process, so that its kind and name are right for what an earlier one has seen."""
     _kinds[metric.key] = metric.kind
+    _names[metric.key] = metric.name
     if metric.kind is MetricKind.SKILL:
         _skills_by_name[metric.name] = metric
         _activities_by_name.pop(metric.name, None)  # its key is a skill's from now on

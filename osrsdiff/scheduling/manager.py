@@ -123,32 +123,52 @@ class PlayerScheduleManager:
         return checked
 
     async def _expected(self, intervals: Iterable[tuple[int, int]]) -> list[ScheduledTask]:
-        """The schedules as they should be, made the way single ones are."""
-        collected = _Collected()
+        """The schedules as they should be: the first is made as a single one is, the others are copies of it."""
+        made: list[ScheduledTask] = []
         for player_id, minutes in intervals:
-            await self._create(collected, player_id, minutes)
-        return collected.schedules
+            if made:
+                made.append(made[0].model_copy(update=_particulars(player_id, minutes)))
+            else:
+                made.append((await self._create(_Nowhere(), player_id, minutes)).task)
+        return made
 
     async def _create(self, source: ScheduleSource, player_id: int, minutes: int) -> CreatedSchedule[Any]:
-        phase = phase_s(player_id, minutes)
-        kicker = self._kicker({}).with_schedule_id(schedule_id_of(player_id))
-        labelled = kicker.with_labels(
-            player_id=player_id, schedule_type=SCHEDULE_TYPE, interval_minutes=minutes, phase_s=phase
-        )
-        return await labelled.schedule_by_cron(source, interval_to_cron(minutes, phase), player_id)
+        kicker = self._kicker({}).with_schedule_id(schedule_id_of(player_id)).with_labels(**_labels(player_id, minutes))
+        return await kicker.schedule_by_cron(source, _cron(player_id, minutes), player_id)
 
     def _kicker(self, labels: dict[str, Any]) -> AsyncKicker[Any, Any]:
         return AsyncKicker(FETCH_TASK, self._broker, labels)
 
 
-class _Collected(ScheduleSource):
-    """Keeps what is scheduled, for writing it all at once."""
+def _labels(player_id: int, minutes: int) -> dict[str, str]:
+    """What tells two schedules apart that share a cron. Strings, as every label becomes one in a schedule."""
+    return {
+        "player_id": str(player_id),
+        "schedule_type": SCHEDULE_TYPE,
+        "interval_minutes": str(minutes),
+        "phase_s": str(phase_s(player_id, minutes)),
+    }
 
-    def __init__(self) -> None:
-        self.schedules: list[ScheduledTask] = []
+
+def _cron(player_id: int, minutes: int) -> str:
+    return interval_to_cron(minutes, phase_s(player_id, minutes))
+
+
+def _particulars(player_id: int, minutes: int) -> dict[str, object]:
+    """The fields in which players' schedules differ."""
+    return {
+        "schedule_id": schedule_id_of(player_id),
+        "labels": _labels(player_id, minutes),
+        "args": [player_id],
+        "cron": _cron(player_id, minutes),
+    }
+
+
+class _Nowhere(ScheduleSource):
+    """Takes a schedule that is only to be looked at."""
 
     async def get_schedules(self) -> list[ScheduledTask]:
-        return self.schedules
+        return []
 
     async def add_schedule(self, schedule: ScheduledTask) -> None:
-        self.schedules.append(schedule)
+        """Writes nothing."""

@@ -59,7 +59,7 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         lookahead_s: float = 4.0,
         lease_s: float = 7.0,
         catch_up_s: float = 300.0,
-        max_held: int = 10_000,
+        max_held: int = 2_000,
     ) -> None:
         if not 0 < lookahead_s < lease_s:
             raise ValueError("a claim's lease must outlast the lookahead")

@@ -7,12 +7,16 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
+from sqlalchemy import text
+
 from osrsdiff.errors import SetupError
 from osrsdiff.storage.connection import Connection as Connection
 from osrsdiff.storage.connection import MetricIds as MetricIds
 from osrsdiff.storage.connection import Step as Step
 from osrsdiff.storage.dialects import DialectName, dialect_of, shown, sqlite_path
 from osrsdiff.storage.sqlite import SqliteDriver
+
+_PING = text("SELECT 1")
 
 
 class Driver(Protocol):
@@ -62,6 +66,11 @@ class Database:
     def writing(self) -> AbstractAsyncContextManager[Connection]:
         """`async with db.writing() as conn`: one transaction, stored at the end, undone by any exception or cancel."""
         return self._driver.writing()
+
+    async def ping(self) -> None:
+        """One trip to the database and back. Raises DatabaseUnreachable where it does not answer."""
+        async with self.reading() as conn:
+            await conn.one(_PING)
 
     async def __aenter__(self) -> Self:
         return self

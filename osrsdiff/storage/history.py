@@ -142,7 +142,7 @@ async def store_look(
         "version": expected_version + 1,
         "looked_at": seconds(difference.looked_at),
         "sheet": sheets.encode(difference.sheet, ids),
-        "outcome": (Outcome.CHANGED if is_snapshot else Outcome.UNCHANGED).value,
+        "outcome": (Outcome.CHANGED if difference.changes else Outcome.UNCHANGED).value,
     }
     if not is_snapshot:
         steps = [Step(_STATE_UNCHANGED, look, must_hit=True), Step(_PLAYER_UNCHANGED, look)]

@@ -25,6 +25,7 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 READERS = 2
+OLDEST_SQLITE = (3, 35)  # INSERT … RETURNING
 
 
 def open_file(path: Path, *, pragmas: Sequence[str] = SQLITE_PRAGMAS) -> sqlite3.Connection:
@@ -33,6 +34,8 @@ def open_file(path: Path, *, pragmas: Sequence[str] = SQLITE_PRAGMAS) -> sqlite3
     Raises SetupError where the file is no database or can't be used by this user, InstanceMissing where it isn't there.
     """
     require_file(path)
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise SetupError(f"This Python has SQLite {sqlite3.sqlite_version}; osrsdiff needs 3.35 or newer.")
     try:
         raw = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=10)
     except sqlite3.Error as error:

@@ -77,7 +77,7 @@ metrics = Table(
     Column("name", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("first_seen_at", SECONDS, nullable=False),
-    UniqueConstraint("key"),  # metrics.ids: two processes that meet a new boss at once make one row
+    UniqueConstraint("key"),  # metrics.ids_of: two processes that meet a new boss at once make one row
 )
 
 # One row for each look that changed something. `has_fall`: a metric fell that cannot fall.

@@ -1,6 +1,8 @@
 """What can't be done: one clear message, the right exit code, nothing on standard output, everything left as it was."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -168,6 +170,34 @@ def test_a_data_directory_that_is_none_is_refused(line: str, invoke: Invoke, tmp
     place.write_text("not a directory")
     assert_refused(invoke("--data-dir", place, *line.split()), 3, str(place))
     assert place.read_text() == "not a directory"
+
+
+@pytest.mark.parametrize("line", ["player list", "run"])
+def test_a_data_directory_of_somebody_else_is_refused(line: str, data_dir: Path) -> None:
+    before = contents(data_dir)
+    data_dir.chmod(0o000)
+    done = subprocess.run(
+        [sys.executable, "-c", _AS_NOBODY, "--data-dir", str(data_dir), *line.split()],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    data_dir.chmod(0o700)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == f"Error: The data directory {data_dir} is not readable for this user: Permission denied.\n"
+    assert contents(data_dir) == before
+
+
+_AS_NOBODY = """
+import os, sys, click
+from osrsdiff.cli import COMMANDS, osrsdiff
+for name in COMMANDS:  # before this interpreter's own files are out of reach
+    osrsdiff.get_command(click.Context(osrsdiff), name)
+if os.getuid() == 0:
+    os.chdir("/")
+    os.seteuid(65534)
+osrsdiff(sys.argv[1:])
+"""
 
 
 def test_a_demo_leaves_a_real_instance_alone(invoke: Invoke, data_dir: Path) -> None:

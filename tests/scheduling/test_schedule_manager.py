@@ -122,6 +122,18 @@ async def test_many_players_are_scheduled_checked_and_removed_together(manager: 
     assert await manager.unschedule_players([*intervals, 9_999, 123_456]) == 2_501
 
 
+async def test_singly_and_together_scheduled_players_have_the_same_schedules(
+    manager: PlayerScheduleManager, source: PlayerScheduleSource
+) -> None:
+    intervals = {1: 60, 7: 90, 9: 43_200}
+    await manager.schedule_players(intervals)
+    together = await source.schedules_by_id(schedule_id_of(player) for player in intervals)
+    await manager.unschedule_players(intervals)
+    for player, minutes in intervals.items():
+        await manager.schedule_player(player, minutes)
+    assert await source.schedules_by_id(together) == together
+
+
 async def test_a_retry_moves_the_players_own_fire_and_never_brings_a_paused_one_back(
     manager: PlayerScheduleManager,
 ) -> None:

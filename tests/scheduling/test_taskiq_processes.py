@@ -1,6 +1,7 @@
 """Real `taskiq scheduler` and `taskiq worker` processes over a Redis of their own, killed at the worst moments."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -91,10 +92,8 @@ def start(server: Server, prefix: str, tmp_path: Path) -> Iterator[Start]:
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """kill -9, its children too."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait(10)
 
 

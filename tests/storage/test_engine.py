@@ -358,6 +358,17 @@ def test_a_shown_url_has_no_password(url: str, masked: str) -> None:
     assert shown(url) == masked
 
 
+async def test_a_database_that_is_there_answers(db: Database) -> None:
+    await db.ping()
+
+
+async def test_an_old_sqlite_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "osrsdiff.db").touch()
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    with pytest.raises(SetupError, match=r"needs 3\.35"):
+        await Database.connect(f"sqlite:///{tmp_path / 'osrsdiff.db'}")
+
+
 async def test_nothing_is_open_after_close(db: Database) -> None:
     await add(db, "a")
     await db.close()
