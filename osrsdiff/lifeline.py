@@ -65,7 +65,10 @@ def main() -> None:
         importlib.import_module(preloaded)
         gc.freeze()
     sys.argv = [first, *arguments]
-    runpy.run_module(first, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(first, run_name="__main__", alter_sys=True)
+    except KeyboardInterrupt:  # asked to stop before it had begun to listen for that
+        sys.exit(0)
 
 
 if __name__ == "__main__":

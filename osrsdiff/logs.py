@@ -52,7 +52,8 @@ def setup(level: str, form: str) -> None:
     handler.setFormatter(_JsonLines() if form == "json" else _TextLines())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("taskiq").setLevel(max(logging.WARNING, logging.getLogger().level))
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    for chatty in ("aiohttp.access", "aiosqlite"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 class _TextLines(logging.Formatter):

@@ -81,6 +81,7 @@ class _Scheduler(TaskiqScheduler):
     async def startup(self) -> None:
         await super().startup()
         await self._instance.broker.send(RECONCILE_TASK)
+        await self._instance.source.mark()  # so that what is being rebuilt isn't found lost as well
         lifeline.notify("schedules are handed over as they fall due", ready=True)
 
     async def shutdown(self) -> None:

@@ -10,7 +10,7 @@ import click
 from osrsdiff.cli import output
 from osrsdiff.cli.frame import Command
 from osrsdiff.cli.place import Place, configured
-from osrsdiff.config import DATABASE_NAME, EMBEDDED
+from osrsdiff.config import CONFIG_NAME, DATABASE_NAME, EMBEDDED
 from osrsdiff.demo import launch
 from osrsdiff.errors import SetupError
 
@@ -29,9 +29,9 @@ def demo(host: str | None, port: int | None) -> None:
     """
     place = click.get_current_context().ensure_object(Place)
     place.data_dir = place.data_dir or configured().data_dir / _SUBDIRECTORY
+    epoch = _claimed(place.data_dir)
     hiscores_port = launch.free_port()
     config = configured({"api.host": host, "api.port": port}, serves=True, given=_own_parts(hiscores_port))
-    epoch = _claimed(config.data_dir)
     output.note(f"From another terminal: osrsdiff --data-dir {config.data_dir} player list")
     anyio.run(launch.run_demo, config, hiscores_port, epoch)
 
@@ -54,6 +54,7 @@ def _claimed(data_dir: Path) -> datetime:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not mark.exists():
             mark.write_text(launch.story_epoch(datetime.now(UTC)).isoformat())
+            (data_dir / CONFIG_NAME).write_text(launch.CONFIGURATION)
         return datetime.fromisoformat(mark.read_text())
     except OSError as error:
         raise SetupError(f"The data directory {data_dir} can't be used: {error.strerror}.") from error

@@ -184,14 +184,12 @@ def _change_each(
     tally = Tally()
 
     async def change_all(instance: Instance) -> None:
-        for name in names_given(names, None):
-            try:
-                applied = await change(instance, name)
-            except UserError as error:
-                tally.refused(name, error)
-            else:
-                later = "" if applied.scheduled else "; takes effect once Redis answers"
-                tally.done(name, applied.player, in_words(applied.player) + later)
+        async def changed(name: str) -> tuple[Player, str]:
+            applied = await change(instance, name)
+            later = "" if applied.scheduled else "; takes effect once Redis answers"
+            return applied.player, in_words(applied.player) + later
+
+        await tally.each(names_given(names, None), changed)
 
     on_instance(change_all)
     click.get_current_context().exit(tally.exit_code)

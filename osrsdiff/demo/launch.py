@@ -20,13 +20,17 @@ def free_port() -> int:
         return port
 
 
+CONFIGURATION = """\
+# A demo's own: its hiscores are a simulation, which may be asked as fast as one likes.
+[hiscores]
+requests_per_second = 20.0
+burst = 20
+"""
+
+
 def overrides(hiscores_port: int) -> Mapping[str, tuple[object, str]]:
-    """What a demo is told besides its user's configuration: to ask the simulation, as fast as it likes."""
-    return {
-        "hiscores.base_url": (f"http://127.0.0.1:{hiscores_port}", ORIGIN),
-        "hiscores.requests_per_second": (20.0, ORIGIN),
-        "hiscores.burst": (20, ORIGIN),
-    }
+    """What a demo is told besides its configuration: where the simulation listens this time."""
+    return {"hiscores.base_url": (f"http://127.0.0.1:{hiscores_port}", ORIGIN)}
 
 
 def story_epoch(now: datetime) -> datetime:

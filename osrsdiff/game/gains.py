@@ -24,9 +24,9 @@ class Known(Struct, frozen=True):
 
 
 class Bracket(Struct, frozen=True):
-    """Between which two looks a window's end lies; equal where it falls on a look.
+    """Between which two looks the values may have changed around a window's end.
 
-    `latest`: None where no look has come after.
+    Equal where two looks saw the same around it. `latest`: None where no look has come after.
     """
 
     earliest: datetime

@@ -10,6 +10,8 @@ open, `failures` in a row, and `probe`, until when a probe is under way.
 """
 
 import random
+import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from anyio import sleep
@@ -39,11 +41,14 @@ local failures, probe = tonumber(breaker[3] or '0'), tonumber(breaker[4] or '0')
 local open = since <= now and now < till
 """
 
-# gives {1, wait, since}: the slot is the caller's in `wait`, or {0, wait, 0}: nothing was taken, ask again in `wait`
+# gives {1, wait, since}: the slot is the caller's in `wait`; {0, wait, 0}: nothing was taken, ask again in `wait`;
+# {-1, 0, 0}: nothing was taken, somebody is asking for this very name
 _TAKE = (
     _NOW
     + """
 local interval, burst, max_wait, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local asking, token = KEYS[3], ARGV[5]
+if asking and redis.call('EXISTS', asking) == 1 then return {-1, 0, 0} end
 if open then return {0, till - now, 0} end
 if since > 0 and now < probe and probe - now <= max_wait + lease then return {0, probe - now, 0} end
 local ahead = (burst - 1) * interval
@@ -57,9 +62,12 @@ slot = slot + interval
 redis.call('HSET', KEYS[2], 'slot', stored(slot), 'at', stored(now))
 redis.call('PEXPIRE', KEYS[2], math.ceil((slot - now) / 1000) + 1)
 if since > 0 then redis.call('HSET', KEYS[1], 'probe', stored(now + wait + lease)) end
+if asking then redis.call('SET', asking, token, 'PX', math.ceil((wait + lease) / 1000)) end
 return {1, wait, since}
 """
 )
+
+_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 # gives how long the breaker that opened after `since` was read stays open, -1 where none did
 _STILL_CLOSED = (
@@ -118,7 +126,10 @@ class RequestBudget:
             raise ValueError("a budget needs a positive rate and a burst of at least 1")
         self._keys = [f"{prefix}breaker", f"{prefix}budget"]
         self._arguments = [_us(1 / requests_per_second), burst, _us(max_wait_s), _us(PROBE_S)]
+        self._asking = f"{prefix}asking:"
+        self._token = secrets.token_hex(8)
         self._take = redis.register_script(_TAKE)
+        self._release = redis.register_script(_RELEASE)
         self._still_closed = redis.register_script(_STILL_CLOSED)
         self._open = redis.register_script(_OPEN)
         self._close = redis.register_script(_CLOSE)
@@ -126,14 +137,20 @@ class RequestBudget:
         # the breaker that this process has sent a probe through, 0 where none
         self._probed = 0
 
-    async def take(self) -> None:
+    async def take(self, name: str | None = None) -> None:
         """Returns when one request may go out: one round trip to Redis, a second one after a wait.
 
-        Raises Deferred, its `retry_after_s` set, where the slot is too far away, the breaker is open or has opened
-        during the wait, or Redis is away.
+        `name`: whom it is about. Nobody else gets a slot for the same name until `release`, or until no request can
+        be under way any more. That saves requests; it is no lock to rely on.
+
+        Raises Deferred where the name is being asked for or Redis is away, and, its `retry_after_s` set, where the slot
+        is too far away or the breaker is open or has opened during the wait.
         """
+        keys = self._keys if name is None else [*self._keys, self._asking + name]
         try:
-            taken, wait_us, breaker = await self._take(keys=self._keys, args=self._arguments)
+            taken, wait_us, breaker = await self._take(keys=keys, args=[*self._arguments, self._token])
+            if taken < 0:
+                raise Deferred(f"another request about {name} is under way")
             if not taken:
                 raise _deferred(wait_us / 1e6)
             if breaker:
@@ -141,9 +158,14 @@ class RequestBudget:
             if wait_us:
                 await sleep(wait_us / 1e6)
             if wait_us / 1e6 >= _RECHECK_FROM_S:
-                await self._check_still_closed(breaker)
+                await self._check_still_closed(breaker, name)
         except (RedisError, OSError) as error:
             raise Deferred("Redis is away, so nobody knows the pace", retry_after_s=_REDIS_AWAY_S) from error
+
+    async def release(self, name: str) -> None:
+        """Lets others ask for `name` again."""
+        with suppress(RedisError, OSError):  # then it ends by itself
+            await self._release(keys=[self._asking + name], args=[self._token])
 
     async def succeeded(self) -> None:
         """The hiscores answered in order (also "not ranked"): a probe's success closes the breaker.
@@ -177,9 +199,11 @@ class RequestBudget:
         open_until = datetime.fromtimestamp(open_until_us / 1e6, UTC) if open_until_us else None
         return BreakerState(open_until, failures)
 
-    async def _check_still_closed(self, breaker: int) -> None:
+    async def _check_still_closed(self, breaker: int, name: str | None) -> None:
         open_for_us = await self._still_closed(keys=self._keys[:1], args=[breaker])
         if open_for_us >= 0:
+            if name is not None:
+                await self.release(name)
             raise _deferred(open_for_us / 1e6)
 
 

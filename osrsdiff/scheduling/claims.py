@@ -17,9 +17,9 @@ from taskiq import ScheduledTask
 from osrsdiff import logs
 from osrsdiff.scheduling import fires, scripts
 from osrsdiff.scheduling.coalesce import Coalescer
-from osrsdiff.scheduling.keys import Keys
+from osrsdiff.scheduling.keys import Keys, text
 from osrsdiff.scheduling.outage import AWAY
-from osrsdiff.scheduling.store import chunks, script_keys
+from osrsdiff.scheduling.store import CHUNK, chunks, script_keys
 
 log = logs.get(__name__)
 
@@ -88,18 +88,17 @@ class Claims:
         )
         redis_now = float(now)
         self._clock_ahead_s = _clock_ahead_s((asked_at + time.time()) / 2, redis_now)
-        unreadable = []
-        for fire, moved, schedule in zip(granted[1::4], granted[2::4], granted[3::4], strict=True):
+        unreadable: list[str] = []
+        for id_, fire, moved, schedule in zip(*(granted[n::4] for n in range(4)), strict=True):
             try:
                 claim = self._claim_of(schedule, float(fire), moved, redis_now)
             except ValueError as error:
-                log.error("stored schedule unreadable, removed", reason=str(error).replace("\n", " "))
+                log.error("stored schedule unreadable, removed", id=text(id_), reason=str(error).replace("\n", " "))
+                unreadable.append(text(id_))
             else:
-                claim.deadline, claim.expires = deadline.decode(), asked + terms.lease_s
+                claim.deadline, claim.expires = text(deadline), asked + terms.lease_s
                 self._held[claim.id] = claim
-        readable = self._held.keys()
-        unreadable = [id_.decode() for id_ in granted[0::4] if id_.decode() not in readable]
-        return marker.decode(), unreadable
+        return text(marker), unreadable
 
     def handed_over(self) -> list[ScheduledTask]:
         """What is claimed and not sent yet.
@@ -144,7 +143,7 @@ class Claims:
 
     async def settle_rest(self) -> None:
         """Writes what could not be written when it was sent."""
-        for chunk in chunks(self._unsettled):
+        while chunk := self._unsettled[:CHUNK]:
             await self._settle(keys=script_keys(self._keys), args=[part for item in chunk for part in item])
             del self._unsettled[: len(chunk)]
 
@@ -170,7 +169,7 @@ class Claims:
     async def _confirm_all(self, claims: list[Claim]) -> list[str | None]:
         arguments = [str(self._terms.lease_s), *_ids_and_deadlines(claims)]
         deadline, *ours = await self._confirm(keys=script_keys(self._keys), args=arguments)
-        return [deadline.decode() if is_ours else None for is_ours in ours]
+        return [text(deadline) if is_ours else None for is_ours in ours]
 
     async def _settle_all(self, settled: list[tuple[str, str, str]]) -> list[None]:
         try:

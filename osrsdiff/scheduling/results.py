@@ -29,7 +29,9 @@ class ResultStore(AsyncResultBackend[Any]):
         self._writes = Coalescer(self._write_all)
 
     async def set_result(self, task_id: str, result: TaskiqResult[Any]) -> None:
-        """Keeps a result, together with whatever else ends meanwhile."""
+        """Keeps a result, together with whatever else ends meanwhile; none of what schedules send, nobody waits for it."""
+        if "schedule_id" in result.labels:
+            return
         await self._writes.do((task_id, result.model_dump_json(exclude={"log"})))
 
     async def is_result_ready(self, task_id: str) -> bool:

@@ -69,7 +69,7 @@ if catch_up > 0 and now - at > 30 then
   spare = 0
 end
 local is_paced = now <= since + catch_up
-spare = math.min(spare + rate * math.min(now - at, 1), math.max(rate, 1))
+spare = math.min(spare + rate * math.min(math.max(now - at, 0), 1), math.max(rate, 1))
 
 local wanted = math.min(room, places - redis.call('XLEN', queue) - redis.call('HLEN', claims))
 local from, horizon, skipped = '-inf', exact(now + lookahead), 0

@@ -59,7 +59,7 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         lookahead_s: float = 4.0,
         lease_s: float = 7.0,
         catch_up_s: float = 300.0,
-        max_held: int = 2_000,
+        max_held: int = 4_000,
     ) -> None:
         if not 0 < lookahead_s < lease_s:
             raise ValueError("a claim's lease must outlast the lookahead")
@@ -202,7 +202,9 @@ class PlayerScheduleSource(ListRedisScheduleSource):
     async def mark(self) -> None:
         """Notes in Redis which database the schedules were built from."""
         with reaching_redis():
-            await identity.mark(self._redis, await self._ready(), self._fingerprint)
+            keys = await self._ready()
+            if self._fingerprint:
+                await identity.mark(self._redis, keys, self._fingerprint)
 
     def with_migrate_from(self, source: ScheduleSource, delete_schedules: bool = True) -> Self:
         """Takes another source's schedules over at startup. Refuses a source that would unpickle what it reads."""

@@ -20,6 +20,8 @@ VERSION_TABLE = "alembic_version"
 SchemaState = Literal["current", "pending", "newer"]
 
 POLL_S = 0.1
+POLLS_UNSAID = 20
+"""So many are usual while an instance starts for the first time."""
 
 REVISION: Select[str] = select(column("version_num", Text)).select_from(table(VERSION_TABLE))
 
@@ -65,7 +67,7 @@ async def wait_for_schema(url: str) -> Database:
 
     Raises DatabaseNewer where a newer program has migrated it, SetupError where it can't be used as configured.
     """
-    said = False
+    polls = 0
     while True:
         try:
             db = await Database.connect(url)
@@ -75,9 +77,9 @@ async def wait_for_schema(url: str) -> Database:
             if await _is_ready(db):
                 return db
             waiting_for = "Its schema is not migrated yet; osrsdiff run or osrsdiff db upgrade does that."
-        if not said:
+        if polls == POLLS_UNSAID:
             log.warning("waiting for the database", database=shown(url), reason=waiting_for)
-            said = True
+        polls += 1
         await anyio.sleep(POLL_S)
 
 

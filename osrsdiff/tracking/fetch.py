@@ -3,7 +3,6 @@
 `fetch_player` is the six steps in order. No database connection is held while waiting for the network.
 """
 
-import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,8 +12,6 @@ from random import uniform
 from typing import Protocol
 
 from msgspec import Struct
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from osrsdiff import logs
 from osrsdiff.errors import (
@@ -43,8 +40,6 @@ log = logs.get(__name__)
 
 TIMEOUT_S = 8.0
 """Of one request: shorter than the time that a stopping worker leaves to what is under way."""
-LEASE_S = 40
-"""Longer than the wait for the budget, one request and its storing together."""
 MOST_RETRIES = 5
 """After so many failures in a row the next beat is soon enough."""
 FIRST_RETRY_S = 30.0
@@ -82,8 +77,6 @@ class Fetcher:
     """What a fetch needs."""
 
     db: Database
-    redis: Redis
-    prefix: str
     client: HiscoresClient
     budget: RequestBudget
     schedules: Retries
@@ -100,7 +93,7 @@ async def open_fetcher(instance: Instance) -> AsyncIterator[Fetcher]:
         burst=hiscores.burst,
     )
     async with HiscoresClient(hiscores.base_url, hiscores.contact, total_timeout_s=TIMEOUT_S) as client:
-        yield Fetcher(instance.db, instance.redis, instance.prefix, client, budget, instance.schedules)
+        yield Fetcher(instance.db, client, budget, instance.schedules)
 
 
 async def fetch_player(fetcher: Fetcher, player_id: int, due: Due | None = None) -> FetchReport | None:
@@ -115,7 +108,7 @@ async def fetch_player(fetcher: Fetcher, player_id: int, due: Due | None = None)
         return None
     started = time.monotonic()
     try:
-        async with _lease(fetcher, player_id):
+        async with _request(fetcher.budget, player.username):
             observation = await _look(fetcher, player, state)
             report = await _store(fetcher.db, player, state, observation)
     except FetchError as error:
@@ -138,31 +131,16 @@ def _is_obsolete(player: Player, due: Due | None) -> bool:
 
 
 @asynccontextmanager
-async def _lease(fetcher: Fetcher, player_id: int) -> AsyncIterator[None]:
-    """Keeps a second fetch of a player from asking too. That saves requests; the state's version is the truth."""
-    key, token = f"{fetcher.prefix}fetching:{player_id}", secrets.token_hex(8)
-    try:
-        taken = await fetcher.redis.set(key, token, nx=True, ex=LEASE_S)
-    except (RedisError, OSError) as error:
-        raise Deferred(f"Redis does not answer: {error}") from error
-    if not taken:
-        raise Deferred("another fetch of this player is under way")
+async def _request(budget: RequestBudget, username: str) -> AsyncIterator[None]:
+    """A place in the request budget; meanwhile nobody else asks for this player."""
+    await budget.take(username)
     try:
         yield
     finally:
-        await _release(fetcher.redis, key, token)
-
-
-async def _release(redis: Redis, key: str, token: str) -> None:
-    try:
-        if await redis.get(key) == token.encode():
-            await redis.delete(key)
-    except (RedisError, OSError) as error:
-        log.debug("lease left to expire", reason=error)
+        await budget.release(username)
 
 
 async def _look(fetcher: Fetcher, player: Player, state: State | None) -> Observation:
-    await fetcher.budget.take()
     try:
         observation = parse(await fetcher.client.fetch(player.username))
     except FetchError as error:

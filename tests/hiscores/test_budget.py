@@ -374,3 +374,23 @@ async def test_a_success_that_redis_missed_is_told_again(
         await budget.succeeded()
     await budget.succeeded()
     assert await budget.breaker() == BreakerState(None, 0)
+
+
+async def test_nobody_else_may_ask_for_a_name_that_is_being_asked_for(budget_of: MakeBudget) -> None:
+    ours, theirs = budget_of(burst=10), budget_of(burst=10)
+    await ours.take("fern")
+    with pytest.raises(Deferred, match="another request about fern"):
+        await theirs.take("fern")
+    await theirs.take("moth")
+    await theirs.release("fern")  # not theirs: nothing happens
+    with pytest.raises(Deferred):
+        await theirs.take("fern")
+    await ours.release("fern")
+    await theirs.take("fern")
+
+
+async def test_a_name_whose_asker_died_is_free_again_when_no_request_can_be_under_way(
+    budget_of: MakeBudget, store: Redis, prefix: str
+) -> None:
+    await budget_of().take("fern")
+    assert 0 < await store.pttl(f"{prefix}asking:fern") <= PROBE_S * 1000

@@ -132,7 +132,6 @@ def test_a_copy_of_a_database_may_not_use_its_redis(
 ) -> None:
     url = f"redis://:right@127.0.0.1:{redis_port()}"
     first = start_run(OSRSDIFF_REDIS__URL=url).ready()
-    first.program.line("rebuild asked for")
     first.program.stop(signal.SIGTERM)
     copy = tmp_path / "copy"
     shutil.copytree(first.data_dir, copy)

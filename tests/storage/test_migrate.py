@@ -335,14 +335,14 @@ async def test_a_role_waits_for_the_schema_and_says_so_once(
 
     async def migrate_meanwhile(pause_s: float) -> None:
         pauses.append(pause_s)
-        if len(pauses) == 3:
+        if len(pauses) == schema.POLLS_UNSAID + 5:
             await asyncio.to_thread(migrate.upgrade, database_url, tmp_path / "data")
 
     monkeypatch.setattr("osrsdiff.storage.schema.anyio.sleep", migrate_meanwhile)
     db = await schema.wait_for_schema(database_url)
     assert await schema.check_schema(db) == "current"
     await db.close()
-    assert pauses == [schema.POLL_S] * 3
+    assert pauses == [schema.POLL_S] * (schema.POLLS_UNSAID + 5)
     assert [record.getMessage() for record in caplog.records] == ["waiting for the database"]
 
 

@@ -176,8 +176,8 @@ async def test_an_open_breaker_defers_without_a_request_or_a_failure(
 
 async def test_without_redis_a_look_is_deferred(fetcher: Fetcher, player: Player, hiscores: Simulation) -> None:
     nobody = redis_client.create("unix:///nonexistent/redis.sock")
-    budget = RequestBudget(nobody, fetcher.prefix, requests_per_second=1, burst=1)
-    report = await look(replace(fetcher, redis=nobody, budget=budget), player)
+    budget = RequestBudget(nobody, "x:", requests_per_second=1, burst=1)
+    report = await look(replace(fetcher, budget=budget), player)
     assert report.outcome is Outcome.DEFERRED
     assert hiscores.requests.total() == 0
     await nobody.aclose()

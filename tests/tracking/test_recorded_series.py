@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,7 @@ async def answering(bodies: Iterator[bytes]) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def replayed(
-    instance: Instance, fetcher: Fetcher, series: list[dict[str, Any]]
-) -> tuple[str, list[FetchReport]]:
+async def replayed(instance: Instance, fetcher: Fetcher, series: list[dict[str, Any]]) -> tuple[str, list[FetchReport]]:
     name = series[0]["player"]
     player = (await add_player(instance, name)).player
     reports = []
@@ -101,7 +100,7 @@ async def test_rank_drift_makes_no_history(instance: Instance, fetcher: Fetcher,
     series = polls(recordings, "timeseries_main_tx5_2025-12.jsonl")
     drifted = [
         (before, after)
-        for before, after in zip(series, series[1:], strict=False)
+        for before, after in pairwise(series)
         if known_values(before["body"]) == known_values(after["body"]) and before["body"] != after["body"]
     ]
     assert drifted, "the series no longer teaches this"
