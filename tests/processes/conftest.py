@@ -21,11 +21,17 @@ PYTHON = sys.executable
 class Program:
     """A started process whose output goes to a file of its own."""
 
-    def __init__(self, *arguments: str, environment: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        python: str = PYTHON,
+    ) -> None:
         descriptor, path = tempfile.mkstemp(prefix="osrsdiff-", suffix=".log")
         self._output = Path(path)
         self.process = subprocess.Popen(
-            [PYTHON, "-m", *arguments],
+            [python, "-m", *arguments],
             stdout=descriptor,
             stderr=subprocess.STDOUT,
             env={**clean_environment(), **(environment or {})},
@@ -67,10 +73,11 @@ class Program:
 class Run:
     """A running instance in a data directory of its own."""
 
-    def __init__(self, data_dir: Path, environment: dict[str, str]) -> None:
+    def __init__(self, data_dir: Path, environment: dict[str, str], python: str) -> None:
         self.data_dir = data_dir
+        self.python = python
         self.environment = {"OSRSDIFF_API__PORT": "0", "OSRSDIFF_DATA_DIR": str(data_dir), **environment}
-        self.program = Program("osrsdiff", "run", environment=self.environment, cwd=data_dir)
+        self.program = Program("osrsdiff", "run", environment=self.environment, cwd=data_dir, python=python)
         self.url = ""
 
     def ready(self) -> "Run":
@@ -81,7 +88,8 @@ class Run:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs an `osrsdiff` command on this instance."""
         return subprocess.run(
-            [PYTHON, "-m", "osrsdiff", *arguments],
+            [self.python, "-m", "osrsdiff", *arguments],
+            cwd=self.data_dir,
             env={**clean_environment(), **self.environment},
             capture_output=True,
             text=True,
@@ -158,7 +166,7 @@ def start_run(tmp_path: Path, simulation_url: str) -> Iterator[Callable[..., Run
     """Starts instances; whatever still runs at the end of the test is killed."""
     started: list[Run] = []
 
-    def start(data_dir: Path | None = None, **environment: str) -> Run:
+    def start(data_dir: Path | None = None, python: str = PYTHON, **environment: str) -> Run:
         directory = data_dir or tmp_path / "data"
         directory.mkdir(exist_ok=True)
         settings = {
@@ -166,7 +174,7 @@ def start_run(tmp_path: Path, simulation_url: str) -> Iterator[Callable[..., Run
             "OSRSDIFF_HISCORES__REQUESTS_PER_SECOND": "50",
             "OSRSDIFF_HISCORES__BURST": "50",
         }
-        started.append(Run(directory, settings | environment))
+        started.append(Run(directory, settings | environment, python))
         return started[-1]
 
     yield start
