@@ -1,0 +1,63 @@
+"""What Redis loses comes back by itself: emptied under a running instance, or lost between two runs."""
+
+import json
+import shutil
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+
+from osrsdiff import embedded_redis, redis_client
+
+NAME = "Mudlark Jo"
+
+
+def flush(run: Any) -> None:
+    async def flushall() -> None:
+        client = redis_client.create(f"unix://{embedded_redis.socket_path(run.data_dir)}")
+        await client.flushall()
+        await client.aclose()
+
+    anyio.run(flushall)
+
+
+def is_scheduled(run: Any) -> bool:
+    shown = run.command("player", "show", NAME, "--json")
+    return shown.returncode == 0 and json.loads(shown.stdout)["next_fetch_at"] is not None
+
+
+def test_an_emptied_redis_is_filled_again_under_a_running_instance(
+    start_run: Callable[..., Any], eventually: Callable[..., None]
+) -> None:
+    run = start_run().ready()
+    assert run.command("player", "add", NAME).returncode == 0
+    flush(run)
+    eventually(lambda: is_scheduled(run), "the schedule is there again", 30)
+    eventually(lambda: run.get("/readyz")[0] == 200, "every process has given a sign of life again", 30)
+    fetched = run.command("player", "fetch", NAME, "--json")
+    assert fetched.returncode == 0, fetched.stderr
+
+
+def test_schedules_that_redis_lost_between_two_runs_are_made_again(
+    start_run: Callable[..., Any], eventually: Callable[..., None]
+) -> None:
+    first = start_run().ready()
+    assert first.command("player", "add", NAME, "--no-wait").returncode == 0
+    assert first.program.stop(signal.SIGTERM) == 0
+    shutil.rmtree(first.data_dir / "redis")
+    second = start_run(first.data_dir).ready()
+    eventually(lambda: is_scheduled(second), "the schedule is there again", 30)
+
+
+def test_a_player_added_while_nothing_runs_is_fetched_by_the_next_run(
+    start_run: Callable[..., Any], eventually: Callable[..., None]
+) -> None:
+    first = start_run().ready()
+    first.program.stop(signal.SIGTERM)
+    added = first.command("player", "add", NAME, "--interval", "1")
+    assert added.returncode == 0
+    assert "osrsdiff run" in added.stdout + added.stderr
+    second = start_run(first.data_dir).ready()
+    eventually(lambda: is_scheduled(second), "the player is scheduled", 30)
+    second.program.line("player fetched.* schedule_id=player_fetch_1 ", 90)
