@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -181,7 +182,8 @@ def start_run(tmp_path: Path, simulation_url: str) -> Iterator[Callable[..., Run
     for run in started:
         run.program.discard()
         for pid in run.processes():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it was ending anyway
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
