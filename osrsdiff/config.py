@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -158,16 +158,23 @@ def load(
 
 
 def masked(value: object) -> object:
-    """`value` with the password of a URL replaced, fit to be shown."""
-    if not isinstance(value, str) or "://" not in value or "@" not in value:
+    """`value` with the passwords of a URL replaced, fit to be shown."""
+    if not isinstance(value, str) or "://" not in value:
         return value
     try:
         parts = urlsplit(value)
     except ValueError:
         return f"{value.partition('://')[0]}://***"
-    user, _, _ = parts.netloc.rpartition("@")[0].partition(":")
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{user}:***@{host}"))
+    query = _SECRET_IN_QUERY.sub(r"\1=***", parts.query)
+    login, at, host = parts.netloc.rpartition("@")
+    user, colon, _ = login.partition(":")
+    if not colon and query == parts.query:
+        return value
+    netloc = f"{user}:***@{host}" if colon else f"{login}{at}{host}"
+    return urlunsplit(parts._replace(netloc=netloc, query=query))
+
+
+_SECRET_IN_QUERY = re.compile(r"((?:password|passwd|pwd|secret|token)[^=&]*)=[^&]*", re.IGNORECASE)
 
 
 def _data_directory(flag: Path | None, environment: Mapping[str, str]) -> tuple[Path, bool]:
@@ -192,7 +199,7 @@ def _system_holds_instance() -> bool:
     """Whether the system's service has one. Raises ConfigError where this user may not look."""
     if _holds_instance(SYSTEM_DATA_DIR):
         return True
-    if SYSTEM_DATA_DIR.is_dir() and not os.access(SYSTEM_DATA_DIR, os.R_OK | os.X_OK):
+    if not _may_read(SYSTEM_DATA_DIR):
         raise ConfigError(
             f"The system's service keeps its instance in {SYSTEM_DATA_DIR}, which this user may not read. "
             "Run the command as its user (sudo -u osrsdiff osrsdiff …) or name another one with --data-dir."
@@ -200,17 +207,33 @@ def _system_holds_instance() -> bool:
     return False
 
 
+def _may_read(directory: Path) -> bool:
+    """False where there is something that this user may not look into; nothing at all hides nothing."""
+    try:
+        os.scandir(directory).close()
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def _config_file(flag: Path | None, directory: Path, explicit: bool, environment: Mapping[str, str]) -> Path | None:
     named = flag or (Path(environment[f"{_ENV_PREFIX}CONFIG"]) if environment.get(f"{_ENV_PREFIX}CONFIG") else None)
     if named is not None:
-        if not named.is_file():
-            raise ConfigError(f"There is no configuration file {named}.")
+        if not os.path.isfile(named):
+            raise ConfigError(f"There is no configuration file {named} that this user may read.")
         return named.absolute()
-    candidates = [directory / CONFIG_NAME] if explicit else [Path.cwd() / CONFIG_NAME, directory / CONFIG_NAME]
-    try:
-        return next((path for path in candidates if path.is_file()), None)
-    except PermissionError as error:
-        raise ConfigError(f"The data directory {directory} is not readable for this user: {error.strerror}.") from error
+    if not _may_read(directory):
+        raise ConfigError(
+            f"The data directory {directory} is not readable for this user. "
+            "Run the command as its owner, or name another one with --data-dir."
+        )
+    here = Path.cwd() / CONFIG_NAME
+    if not explicit and here.is_file() and list(_from_file(here)):  # one that sets nothing hides no other
+        return here
+    path = directory / CONFIG_NAME
+    return path if path.is_file() else None
 
 
 def _from_file(path: Path) -> Iterator[tuple[str, tuple[object, str]]]:
@@ -281,11 +304,26 @@ def _checked(key: str, value: object, origin: str, path: Path | None) -> object:
     field = next(f for f in msgspec.structs.fields(SECTIONS[section]) if f.name == name)
     try:
         checked = msgspec.convert(value, field.type, strict=not origin.startswith("environment"))
-        _ = urlsplit(checked).port if isinstance(checked, str) and "://" in checked else None
+        if isinstance(checked, str) and "://" in checked:
+            _check_url(key, urlsplit(checked))
         return checked
     except ValueError as error:
         shown = masked(value)
         raise ConfigError(f"Bad value {shown!r} for {key} ({_place(origin, path)}): {_expected(key, error)}") from error
+
+
+def _check_url(key: str, url: SplitResult) -> None:
+    """Raises ValueError where a URL has a part that its client would stumble over or pass over in silence."""
+    _ = url.port
+    if key != "redis.url":
+        return
+    if url.scheme != "unix" and not re.fullmatch(r"/?|/[0-9]{1,5}", url.path):
+        raise ValueError("the path of a redis URL is a database number")
+    if unknown := {name for name, _ in parse_qsl(url.query, keep_blank_values=True)} - _REDIS_QUERY:
+        raise ValueError(f"unknown in a redis URL: {', '.join(sorted(unknown))}")
+
+
+_REDIS_QUERY = {"db", "ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"}
 
 
 def _expected(key: str, error: ValueError) -> str:
@@ -296,7 +334,7 @@ _EXPECTED = {
     "database.url": "expected sqlite:///path or postgresql://user:password@host/name, or nothing for the default.",
     "redis.url": "expected 'embedded', redis://host:port/number, rediss://… or unix:///path/to/socket.",
     "hiscores.base_url": "expected an http:// or https:// address.",
-    "api.port": "expected a port from 0 to 65535 (0: any free one).",
+    "api.port": "expected a whole number from 0 to 65535, without quotes (0: any free port).",
 }
 
 

@@ -31,7 +31,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How one fetch ended; the closed set of DESIGN's section on fetching."""
+    """How one fetch ended; the closed set."""
 
     CHANGED = "changed"
     UNCHANGED = "unchanged"

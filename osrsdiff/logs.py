@@ -4,10 +4,14 @@
 """
 
 import logging
+import re
 import sys
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
+
+_NEEDS_QUOTES = re.compile(r'^$|[ ="\n]')
 
 
 class EventLogger:
@@ -73,14 +77,15 @@ class _JsonLines(logging.Formatter):
 
 
 def _at(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(created: int) -> str:
+    return datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _pair(field: tuple[str, object]) -> str:
     name, value = field
     text = str(value)
-    return (
-        f"{name}={text}"
-        if text and not any(c in text for c in ' ="\n')
-        else f"{name}={msgspec.json.encode(text).decode()}"
-    )
+    return f"{name}={msgspec.json.encode(text).decode() if _NEEDS_QUOTES.search(text) else text}"

@@ -3,6 +3,7 @@
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
 
 from osrsdiff.config import EMBEDDED, Config
 from osrsdiff.embedded_redis import socket_path
@@ -26,6 +27,8 @@ def create(url: str) -> Redis:
             socket_connect_timeout=2,
             health_check_interval=0,
             retry=Retry(NoBackoff(), 0),
+            # with them on, a pooled connection that the server has closed is not noticed before a command fails on it
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
             max_connections=64,
         )
     except ValueError as error:

@@ -4,6 +4,7 @@ Each task is a few lines that call `tracking`. Nothing connects or registers at 
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -28,6 +29,8 @@ FIXED_JOBS = {
     PRUNE_TASK: "20 3 * * *",
 }
 """Cron of each job that does not depend on a player; its schedule id is its name."""
+
+_OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
 SCHEDULE_LABELS = ("schedule_type", "interval_minutes", "phase_s")
 
@@ -60,15 +63,14 @@ async def fetch_player_hiscores_task(
     return None if report is None else msgspec.to_builtins(report)
 
 
-async def reconcile_schedules_task(context: Annotated[Context, TaskiqDepends()]) -> dict[str, Any]:
-    """Mends what does not agree between the database and the schedules; counts by kind."""
-    report: dict[str, Any] = msgspec.to_builtins(await jobs.run_reconcile(context.state.instance))
-    return report
+async def reconcile_schedules_task(context: Annotated[Context, TaskiqDepends()]) -> None:
+    """Mends what does not agree between the database and the schedules."""
+    await jobs.run_reconcile(context.state.instance)
 
 
-async def prune_failures_task(context: Annotated[Context, TaskiqDepends()]) -> int:
-    """Forgets old rows of the bounded logs; how many."""
-    return await jobs.run_prune(context.state.instance)
+async def prune_failures_task(context: Annotated[Context, TaskiqDepends()]) -> None:
+    """Forgets old rows of the bounded logs."""
+    await jobs.run_prune(context.state.instance)
 
 
 class _Scheduler(TaskiqScheduler):
@@ -80,8 +82,8 @@ class _Scheduler(TaskiqScheduler):
 
     async def startup(self) -> None:
         await super().startup()
-        await self._instance.broker.send(RECONCILE_TASK)
-        await self._instance.source.mark()  # so that what is being rebuilt isn't found lost as well
+        self._instance.source.rebuild_soon(ask_anew=True)
+        await self._instance.source.get_schedules()  # its first sign of life, before anybody is told
         lifeline.notify("schedules are handed over as they fall due", ready=True)
 
     async def shutdown(self) -> None:
@@ -110,11 +112,19 @@ def _fixed(task: str) -> dict[str, str]:
 def _start_worker(instance: Instance, resources: AsyncExitStack) -> Callable[[TaskiqState], Awaitable[None]]:
     async def start(state: TaskiqState) -> None:
         await instance.open(wait=True)
+        await instance.source.attach()  # refuses the Redis of another copy of the database
         state.instance = instance
         state.fetcher = await resources.enter_async_context(open_fetcher(instance))
+        _spare_the_collector()
         lifeline.notify("fetching", ready=True)
 
     return start
+
+
+def _spare_the_collector() -> None:
+    """What start-up has made stays, and what a fetch makes goes by itself: looking for circles in it costs a tenth."""
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
 
 
 def _due(message: TaskiqMessage) -> Due | None:

@@ -33,6 +33,21 @@ def test_shipped_file_as_it_is_changes_nothing(tmp_path: Path) -> None:
     }
 
 
+def test_a_file_in_the_current_directory_that_sets_nothing_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, own = tmp_path / "here", tmp_path / "own"
+    here.mkdir()
+    own.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(config, "user_data_path", lambda *_, **__: own)
+    (here / "osrsdiff.toml").write_text(SHIPPED.read_text())
+    (own / "osrsdiff.toml").write_text("[api]\nport = 9000\n")
+    assert config.load(environment={}).api.port == 9000
+    (here / "osrsdiff.toml").write_text("[api]\nport = 9001\n")
+    assert config.load(environment={}).api.port == 9001
+
+
 def test_environment_is_stronger_than_the_file_and_flags_than_both(tmp_path: Path) -> None:
     text = "[api]\nport = 1\nhost = 'a'\n\n[worker]\nprocesses = 3\n"
     (tmp_path / "osrsdiff.toml").write_text(text)
@@ -66,12 +81,14 @@ def test_a_child_process_loads_the_same_configuration(tmp_path: Path) -> None:
         ("[api]\nprot = 1\n", r"Unknown key 'api.prot' \(.*osrsdiff.toml:2\).*knows: host, port, public_read"),
         ("[apy]\nport = 1\n", r"osrsdiff.toml:1: unknown 'apy'. Sections are: database, redis"),
         ("port = 1\n", r"unknown 'port'"),
-        ("[api]\nport = 'x'\n", r"Bad value 'x' for api.port \(.*osrsdiff.toml:2\): expected a port"),
+        ("[api]\nport = 'x'\n", r"Bad value 'x' for api.port \(.*osrsdiff.toml:2\): expected a whole number"),
         ("[api]\nport = 70000\n", r"Bad value 70000 for api.port"),
         ("[api]\npublic_read = 1\n", r"Bad value 1 for api.public_read .*[Ee]xpected `bool`"),
         ("[api\nport = 1\n", r"osrsdiff.toml is not valid TOML: .*line 1"),
         ("[redis]\nurl = 'http://x'\n", r"redis.url .*expected 'embedded', redis://"),
         ("[redis]\nurl = 'redis://host:port'\n", r"redis.url .*expected 'embedded', redis://"),
+        ("[redis]\nurl = 'redis://localhost/abc'\n", r"redis.url .*expected 'embedded', redis://"),
+        ("[redis]\nurl = 'redis://localhost?foo=bar'\n", r"redis.url .*expected 'embedded', redis://"),
         ("[redis]\nurl = 'redis://[::1'\n", r"redis.url .*expected 'embedded', redis://"),
         ("[database]\nurl = 'mysql://x/y'\n", r"database.url .*expected sqlite:///"),
         ("[hiscores]\nrequests_per_second = 0\n", r"hiscores.requests_per_second .*> 0"),
@@ -116,6 +133,9 @@ def test_a_password_in_a_refused_value_is_masked(tmp_path: Path) -> None:
         ("redis://:secret@host:1/0", "redis://:***@host:1/0"),
         ("postgresql://me:s@cret@host/x", "postgresql://me:***@host/x"),
         ("postgresql://host/x", "postgresql://host/x"),
+        ("postgresql://h/d?user=u&password=secret", "postgresql://h/d?user=u&password=***"),
+        ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
+        ("sqlite:////data/osrsdiff.db", "sqlite:////data/osrsdiff.db"),
         (8000, 8000),
     ],
 )
@@ -148,7 +168,7 @@ def test_the_system_service_is_found_where_this_user_has_no_instance(
 def test_a_system_service_that_this_user_may_not_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "user_data_path", lambda *_, **__: tmp_path / "own")
     monkeypatch.setattr(config, "SYSTEM_DATA_DIR", tmp_path)
-    monkeypatch.setattr(config.os, "access", lambda *_: False)
+    monkeypatch.setattr(config, "_may_read", lambda _: False)
     with pytest.raises(ConfigError, match=f"{tmp_path}, which this user may not read"):
         config.load(environment={})
 

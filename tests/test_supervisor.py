@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from osrsdiff import supervisor
+from osrsdiff.children import DEGRADED_DEATHS, DEGRADED_WITHIN_S, Child
 from osrsdiff.config import Config, Worker
-from osrsdiff.supervisor import DEGRADED_DEATHS, DEGRADED_WITHIN_S, Child
 
 
 def test_a_dying_child_is_started_again_more_and_more_slowly() -> None:

@@ -13,15 +13,15 @@ from osrsdiff.api.parsing import MAX_BODY_BYTES
 from osrsdiff.api.routes import ROUTES
 from osrsdiff.api.server import serving
 from osrsdiff.config import Config
-from osrsdiff.tracking.instance import Instance, open_instance
+from osrsdiff.tracking.instance import Instance
 
 log = logs.get(__name__)
 
 
 def create_app(instance: Instance) -> web.Application:
-    """All routes over an open instance. To be served by `server.serving`, which answers what has no route."""
+    """All routes over an instance, open or not yet. To be served by `server.serving`, which answers what has none."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
-    gate = Gate(instance.db, public_read=instance.config.api.public_read)
+    gate = Gate(lambda: instance.db, public_read=instance.config.api.public_read)
     for route in ROUTES:
         handler = endpoint(route, instance, gate)
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
@@ -38,7 +38,8 @@ def run_api(config: Config) -> None:
 async def serve(config: Config) -> None:
     """What `run_api` does, inside a running event loop.
 
-    Until it listens, a signal gives the start up; from then on it ends the serving in order.
+    It listens at once, and says that it is not ready while the database is waited for. Until then a signal gives the
+    start up; from then on it ends the serving in order.
     """
     stop = anyio.Event()
     with anyio.CancelScope() as starting:
@@ -52,12 +53,12 @@ async def serve(config: Config) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, on_signal)
-        async with (
-            open_instance(config, wait=True) as instance,
-            serving(create_app(instance), config.api.host, config.api.port) as address,
-        ):
+        instance = Instance(config)
+        async with instance, serving(create_app(instance), config.api.host, config.api.port) as at:
+            log.info("api listening", address=at)
+            await instance.open(wait=True)
+            await instance.attach()
             listening = True
-            log.info("api listening", address=address)
-            lifeline.notify(address, ready=True)
+            lifeline.notify(at, ready=True)
             await stop.wait()
     log.info("api stopped")

@@ -16,16 +16,21 @@ from osrsdiff.storage.tokens import Scope, Token
 from osrsdiff.tracking.tokens import verify_token
 
 REMEMBERED_S = 3.0
-"""How long a token that was valid is not asked for again: the longest that a revoked one still works."""
+"""How long a token that was valid is not asked for again: the longest that a revoked one still reads."""
 _MOST_REMEMBERED = 1024
 _LONGEST_TOKEN = 200
 _CHALLENGE = 'Bearer realm="osrsdiff"'
 
 
 class Gate:
-    """Lets a request through or raises Refused (401, 403). Remembers valid tokens, by hash, for a few seconds."""
+    """Lets a request through or raises Refused (401, 403).
 
-    def __init__(self, db: Database, *, public_read: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    Remembers valid tokens, by hash, for a few seconds, for reads: whoever changes something is looked up each time.
+    """
+
+    def __init__(
+        self, db: Callable[[], Database], *, public_read: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._db = db
         self._clock = clock
         self._open = {Access.ANYONE, Access.READ} if public_read else {Access.ANYONE}
@@ -39,7 +44,7 @@ class Gate:
         """Returns where a request with this `Authorization` header may call a route of this access."""
         if access in self._open:
             return
-        token = await self._token(_bearer(authorization))
+        token = await self._token(_bearer(authorization), remembered=access is not Access.ADMIN)
         if access is Access.ADMIN and token.scope is not Scope.ADMIN:
             raise Refused(
                 problems.FORBIDDEN,
@@ -47,12 +52,12 @@ class Gate:
                 headers={"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope", scope="admin"'},
             )
 
-    async def _token(self, plain: str) -> Token:
+    async def _token(self, plain: str, *, remembered: bool) -> Token:
         key, now = sha256(plain.encode()).digest(), self._clock()
         token, until = self._remembered.get(key, (None, 0.0))
-        if token is not None and now < until:
+        if remembered and token is not None and now < until:
             return token
-        token = await verify_token(self._db, plain)
+        token = await verify_token(self._db(), plain)
         if token is None:
             self._remembered.pop(key, None)
             raise _not_valid("The token is unknown or revoked.")

@@ -1,8 +1,6 @@
 """Listening: the socket, the limits of each connection, problems for what is not HTTP, and an orderly end."""
 
 import asyncio
-import errno
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,9 +10,9 @@ from typing import Any
 import anyio
 from aiohttp import web
 
+from osrsdiff import listening
 from osrsdiff.api import problems
 from osrsdiff.api.middleware import refusal
-from osrsdiff.errors import SetupError
 
 IDLE_S = 30.0
 """After this long without a complete request a connection is closed: idle ones, and those that send headers slowly."""
@@ -93,23 +91,7 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> asyncio.Server
     try:
         return await loop.create_server(lambda: Connection(server, loop=loop, **LIMITS), host, port, backlog=512)
     except (OSError, UnicodeError) as error:
-        raise SetupError(_what_to_do(error, host, port)) from error
-
-
-def _what_to_do(error: OSError | UnicodeError, host: str, port: int) -> str:
-    number = getattr(error, "errno", None)
-    if number == errno.EADDRINUSE:
-        return (
-            f"Port {port} on {host} is in use. Stop what listens there, or choose another port: "
-            "--port, OSRSDIFF_API__PORT, or port in the section [api] of osrsdiff.toml."
-        )
-    if number == errno.EACCES:
-        return f"This user may not listen on port {port}; choose one above 1023 (api.port) and put a proxy in front."
-    if isinstance(error, socket.gaierror | UnicodeError) or number == errno.EADDRNOTAVAIL:
-        return (
-            f"api.host is {host!r}, which is no address of this machine. 127.0.0.1 is this machine alone, 0.0.0.0 all."
-        )
-    return f"The API can't listen on {host} port {port}: {error}."
+        raise listening.refused(error, host, port) from error
 
 
 def _address(listener: asyncio.Server) -> str:

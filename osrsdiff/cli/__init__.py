@@ -23,6 +23,7 @@ COMMANDS = {
     "api": Listed("osrsdiff.cli.api:api", "Run the API alone."),
     "worker": Listed("osrsdiff.cli.worker:worker", "Run the workers alone."),
     "scheduler": Listed("osrsdiff.cli.worker:scheduler", "Run the scheduler alone."),
+    "prepare": Listed("osrsdiff.cli.prepare:prepare", ""),
 }
 
 

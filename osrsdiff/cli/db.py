@@ -1,5 +1,7 @@
 """`osrsdiff db`: the database's schema. Next to `run`, `db upgrade` is the only command that creates anything."""
 
+from importlib import import_module
+
 import anyio
 import click
 from msgspec import Struct
@@ -8,7 +10,8 @@ from osrsdiff import config as configuration
 from osrsdiff.cli import exits, output
 from osrsdiff.cli.frame import Commands
 from osrsdiff.cli.place import configured
-from osrsdiff.storage import migrate, schema
+from osrsdiff.errors import InstanceMissing
+from osrsdiff.storage import schema
 from osrsdiff.storage.engine import Database
 from osrsdiff.tracking.tokens import first_admin_token
 
@@ -34,16 +37,7 @@ def upgrade() -> None:
     A SQLite file is backed up before it changes. A new database gets its first admin token, printed this once and kept
     in the file admin-token of the data directory.
     """
-    config = configured()
-    done = migrate.upgrade(config.database_url, config.data_dir)
-    where = configuration.masked(config.database_url)
-    if done.created:
-        output.say(f"Created the database {where} at revision {done.after}.")
-    elif done.before != done.after:
-        output.say(f"Upgraded the database {where} from revision {done.before} to {done.after}.")
-    else:
-        output.note(f"The database {where} is up to date at revision {done.after}.")
-    anyio.run(_greet, config)
+    make_ready(configured())
 
 
 @db.command()
@@ -61,6 +55,26 @@ def current(as_json: bool) -> None:
 
 
 _STATES = {"current": "up to date", "pending": "to be upgraded", "newer": "made by a newer version"}
+
+
+def make_ready(config: configuration.Config) -> None:
+    """Creates or migrates the database, and says what it did. Raises what `storage.migrate.upgrade` does."""
+    where = configuration.masked(config.database_url)
+    if anyio.run(_is_current, config.database_url):
+        output.note(f"The database {where} is up to date at revision {schema.HEAD}.")
+    else:
+        # loaded where it is needed: alembic takes longer than everything else here together
+        done = import_module("osrsdiff.storage.migrate").upgrade(config.database_url, config.data_dir)
+        how = "Created the database {0} at revision {2}." if done.created else "Upgraded the database {0}: {1} to {2}."
+        output.say(how.format(where, done.before, done.after))
+    anyio.run(_greet, config)
+
+
+async def _is_current(url: str) -> bool:
+    try:
+        return await _revision(url) == schema.HEAD
+    except InstanceMissing:
+        return False
 
 
 async def _revision(url: str) -> str | None:

@@ -42,7 +42,7 @@ async def look_at(instance: Instance, saved: Sequence[Saved], tally: Tally, *, w
             raise
         workers, tasks = 0, []
     if saved and not workers:
-        output.note("Nothing is running here to look at players: fetching starts with `osrsdiff run`.")
+        output.note("No worker is running to look at players: fetching starts with `osrsdiff run`.")
         tally.without_data |= must
     waits = bool(workers) and (len(saved) <= MOST_WAITED_FOR if wait is None else wait)
     await _tell(instance, saved, tasks if waits else None, tally, "queued" if tasks else "")

@@ -14,7 +14,7 @@ from osrsdiff.errors import OsrsdiffError
 
 
 class Listed(NamedTuple):
-    """Where a command is (`module:attribute`), and its line in the help, which loads nothing."""
+    """Where a command is (`module:attribute`), and its line in the help, which loads nothing; empty hides it."""
 
     target: str
     summary: str
@@ -26,8 +26,8 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Path | 
 
 
 def _location(*, hidden: bool) -> list[click.Parameter]:
-    shared: dict[str, Any] = {"type": click.Path(path_type=Path), "expose_value": False, "callback": _remember}
-    shared["hidden"] = hidden
+    path = click.Path(path_type=Path, readable=False)  # what can't be read is told by whoever reads it
+    shared: dict[str, Any] = {"type": path, "expose_value": False, "callback": _remember, "hidden": hidden}
     return [
         click.Option(["--config", "config_path"], metavar="PATH", help="The configuration file.", **shared),
         click.Option(["--data-dir"], metavar="PATH", help="The directory that holds the instance.", **shared),
@@ -75,7 +75,7 @@ class LazyCommands(Commands):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         """The table's lines."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, listed.summary) for name, listed in self.listed.items()])
+            formatter.write_dl([(name, listed.summary) for name, listed in self.listed.items() if listed.summary])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command called. Here every error becomes a line and an exit code."""

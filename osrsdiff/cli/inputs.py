@@ -42,17 +42,19 @@ class TimeType(click.ParamType[datetime]):
 
 
 INTERVAL = IntervalType()
+NAMES_FILE = click.File(encoding="utf-8-sig", errors="replace")
+"""What is not UTF-8 becomes a character that no name has, so that only its line is refused."""
 TIME = TimeType()
 
 
 def names_given(names: Iterable[str], file: IO[str] | None) -> list[str]:
     """The names of a command line and of a file, each player once, in the first spelling and order.
 
-    A file has one name a line; blank lines and those that start with # don't count.
+    A file has one name a line; blank lines and what follows a # don't count.
     """
-    lines = (line.strip() for line in file or ())
+    lines = (line.partition("#")[0].strip() for line in file or ())
     first: dict[str, str] = {}
-    for name in [*names, *(line for line in lines if line and not line.startswith("#"))]:
+    for name in [*names, *filter(None, lines)]:
         first.setdefault(_identity(name), name)
     return list(first.values())
 

@@ -6,6 +6,8 @@ from typing import TypeVar
 import anyio
 
 from osrsdiff.cli.place import configured
+from osrsdiff.config import EMBEDDED
+from osrsdiff.errors import RedisUnreachable
 from osrsdiff.tracking.instance import Instance, open_instance
 
 T = TypeVar("T")
@@ -20,6 +22,11 @@ def on_instance(work: Callable[[Instance], Awaitable[T]]) -> T:
 
     async def opened() -> T:
         async with open_instance(config) as instance:
-            return await work(instance)
+            try:
+                return await work(instance)
+            except RedisUnreachable as error:
+                if config.redis.url != EMBEDDED:
+                    raise
+                raise RedisUnreachable("Nothing is running here. Start it with: osrsdiff run") from error
 
     return anyio.run(opened)

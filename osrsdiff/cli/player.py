@@ -14,7 +14,7 @@ from osrsdiff.cli import output, tables, wording
 from osrsdiff.cli.documents import Headline, PlayerShown, player_document
 from osrsdiff.cli.fetching import MOST_WAITED_FOR, Saved, look_at
 from osrsdiff.cli.frame import Commands
-from osrsdiff.cli.inputs import INTERVAL, names_given
+from osrsdiff.cli.inputs import INTERVAL, NAMES_FILE, names_given
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.cli.tally import Tally
 from osrsdiff.errors import UserError
@@ -47,7 +47,7 @@ def player() -> None:
 
 @player.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--file", type=click.File(), metavar="FILE", help="Names, one a line; # starts a comment, - is stdin.")
+@click.option("--file", type=NAMES_FILE, metavar="FILE", help="Names, one a line; # starts a comment, - is stdin.")
 @click.option("--interval", type=INTERVAL, metavar="MINUTES", help="How often to look, 1 to 43200 minutes.")
 @WAIT
 @JSON
@@ -186,7 +186,7 @@ def _change_each(
     async def change_all(instance: Instance) -> None:
         async def changed(name: str) -> tuple[Player, str]:
             applied = await change(instance, name)
-            later = "" if applied.scheduled else "; takes effect once Redis answers"
+            later = "" if applied.scheduled else "; takes effect when `osrsdiff run` has a Redis again"
             return applied.player, in_words(applied.player) + later
 
         await tally.each(names_given(names, None), changed)

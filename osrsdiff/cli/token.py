@@ -80,7 +80,7 @@ def list_(as_json: bool) -> None:
 @token.command()
 @click.argument("token_id", metavar="ID", type=int)
 def revoke(token_id: int) -> None:
-    """Make a token worthless, at once."""
+    """Make a token worthless: at once for changes, within 3 seconds for reads."""
     on_instance(partial(_revoke, token_id))
     output.say(f"Token {token_id} is revoked.")
 

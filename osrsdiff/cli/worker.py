@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 
+import anyio
 import click
 
 from osrsdiff import supervisor
 from osrsdiff.cli.frame import Command
 from osrsdiff.cli.place import configured
 from osrsdiff.config import Config
+from osrsdiff.tracking import access
 
 
 @click.command(cls=Command)
@@ -29,6 +31,7 @@ def scheduler() -> None:
 
 
 def _become(config: Config, command: list[str]) -> None:
+    anyio.run(access.wait_and_check, config)
     sys.stdout.flush()
     # SIGINT is what taskiq's scheduler stops by; a shell starts what goes into the background with it ignored
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from osrsdiff import supervisor
+from osrsdiff.children import Child
 from osrsdiff.config import Config
 from osrsdiff.demo.clan import STORY_LENGTH
-from osrsdiff.supervisor import Child
 
 ORIGIN = "demo"
 

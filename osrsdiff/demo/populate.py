@@ -17,17 +17,21 @@ from osrsdiff.demo.history import looks
 from osrsdiff.demo.world import World
 from osrsdiff.game import usernames
 from osrsdiff.game.snapshots import Sheet, State, difference
-from osrsdiff.storage import history
+from osrsdiff.storage import history, jobs
 from osrsdiff.storage import players as table
 from osrsdiff.storage.engine import Connection, Database
 
 WEEKS = timedelta(days=28)
 EVERY = timedelta(hours=6)
 INTERVAL_MINUTES = 1
+JOB = "populate_demo"
 
 
 async def populate(db: Database, world: World, clan: Sequence[Character], now: datetime) -> int:
-    """Adds the clan with its history up to `now`; how many looks were stored. Players who are there are left alone."""
+    """Adds the clan with its history up to `now`, where that was not done before; how many looks were stored."""
+    async with db.reading() as connection:
+        if await jobs.last_ended(connection, JOB) is not None:
+            return 0
     stored = 0
     for character in clan:
         found = list(looks(world, character, now - WEEKS, now, EVERY))
@@ -47,6 +51,9 @@ async def populate(db: Database, world: World, clan: Sequence[Character], now: d
             for at, sheet in found:
                 state = await _store(connection, player.id, state, sheet, at)
             stored += len(found)
+    async with db.writing() as connection:
+        run_id = await jobs.start(connection, JOB, now)
+        await jobs.end(connection, run_id, now, outcome="done", detail=f"{stored} looks")
     return stored
 
 

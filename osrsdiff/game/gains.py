@@ -86,7 +86,8 @@ def _gain(metric: str, start: Known, end: Known, *, first_seen: bool) -> Gain:
 
 
 def _levels_gained(metric: str, start: Known, end: Known) -> int | None:
-    before, after = level_of(metric, start), level_of(metric, end)
+    before = level_of(metric, start)
+    after = before if end is start else level_of(metric, end)
     return None if before is None or after is None else after - before
 
 

@@ -13,18 +13,26 @@ import random
 import secrets
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Literal
 
 from anyio import sleep
 from msgspec import Struct
 from redis import RedisError
 from redis.asyncio import Redis
 
+from osrsdiff.coalesce import Coalescer
 from osrsdiff.errors import Deferred, RedisUnreachable
 
 FIRST_PAUSE_S = 10.0
 LONGEST_PAUSE_S = 600.0
 PROBE_S = 30.0
 """How long a probe may take before another is let through: longer than any request."""
+
+MOST_AT_ONCE = 100
+"""Takes and releases in one round trip: Redis serves nobody else meanwhile."""
+
+_Ask = Literal["take", "release"]
+_Answer = tuple[int, int, int]
 
 _REDIS_AWAY_S = 15.0
 # shorter waits are over before anybody's trouble could be known
@@ -41,33 +49,52 @@ local failures, probe = tonumber(breaker[3] or '0'), tonumber(breaker[4] or '0')
 local open = since <= now and now < till
 """
 
-# gives {1, wait, since}: the slot is the caller's in `wait`; {0, wait, 0}: nothing was taken, ask again in `wait`;
-# {-1, 0, 0}: nothing was taken, somebody is asking for this very name
-_TAKE = (
+# Takes and releases in the order in which they were asked for: KEYS[3] and on, '' where nobody is named. Gives for each
+# {1, wait, since}: the slot is the caller's in `wait`; {0, wait, 0}: nothing was taken, ask again in `wait`;
+# {-1, 0, 0}: nothing was taken, somebody is asking for this very name; {1, 0, 0} for what is released
+_ROUND = (
     _NOW
     + """
 local interval, burst, max_wait, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local asking, token = KEYS[3], ARGV[5]
-if asking and redis.call('EXISTS', asking) == 1 then return {-1, 0, 0} end
-if open then return {0, till - now, 0} end
-if since > 0 and now < probe and probe - now <= max_wait + lease then return {0, probe - now, 0} end
-local ahead = (burst - 1) * interval
+local token = ARGV[5]
 local budget = redis.call('HMGET', KEYS[2], 'slot', 'at')
 local slot, at = tonumber(budget[1] or '0'), tonumber(budget[2] or '0')
 -- where the clock went back, what was given away is as far ahead as it was
 slot = math.max(now, slot - math.max(0, at - now))
-local wait = math.max(0, math.ceil(slot - ahead - now))
-if wait > max_wait then return {0, wait, 0} end
-slot = slot + interval
-redis.call('HSET', KEYS[2], 'slot', stored(slot), 'at', stored(now))
-redis.call('PEXPIRE', KEYS[2], math.ceil((slot - now) / 1000) + 1)
-if since > 0 then redis.call('HSET', KEYS[1], 'probe', stored(now + wait + lease)) end
-if asking then redis.call('SET', asking, token, 'PX', math.ceil((wait + lease) / 1000)) end
-return {1, wait, since}
+local given = false
+
+local function take(asking)
+  if asking ~= '' and redis.call('EXISTS', asking) == 1 then return {-1, 0, 0} end
+  if open then return {0, till - now, 0} end
+  if since > 0 and now < probe and probe - now <= max_wait + lease then return {0, probe - now, 0} end
+  local wait = math.max(0, math.ceil(slot - (burst - 1) * interval - now))
+  if wait > max_wait then return {0, wait, 0} end
+  slot = slot + interval
+  given = true
+  if since > 0 then
+    probe = now + wait + lease
+    redis.call('HSET', KEYS[1], 'probe', stored(probe))
+  end
+  if asking ~= '' then redis.call('SET', asking, token, 'PX', math.ceil((wait + lease) / 1000)) end
+  return {1, wait, since}
+end
+
+local function release(asking)
+  if redis.call('GET', asking) == token then redis.call('DEL', asking) end
+  return {1, 0, 0}
+end
+
+local answers = {}
+for place = 3, #KEYS do
+  answers[place - 2] = (ARGV[place + 3] == 'take' and take or release)(KEYS[place])
+end
+if given then
+  redis.call('HSET', KEYS[2], 'slot', stored(slot), 'at', stored(now))
+  redis.call('PEXPIRE', KEYS[2], math.ceil((slot - now) / 1000) + 1)
+end
+return answers
 """
 )
-
-_RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 # gives how long the breaker that opened after `since` was read stays open, -1 where none did
 _STILL_CLOSED = (
@@ -128,8 +155,9 @@ class RequestBudget:
         self._arguments = [_us(1 / requests_per_second), burst, _us(max_wait_s), _us(PROBE_S)]
         self._asking = f"{prefix}asking:"
         self._token = secrets.token_hex(8)
-        self._take = redis.register_script(_TAKE)
-        self._release = redis.register_script(_RELEASE)
+        self._round = redis.register_script(_ROUND)
+        # what callers ask for at the same moment goes out together
+        self._rounds: Coalescer[tuple[_Ask, str], _Answer] = Coalescer(self._go_round, most=MOST_AT_ONCE)
         self._still_closed = redis.register_script(_STILL_CLOSED)
         self._open = redis.register_script(_OPEN)
         self._close = redis.register_script(_CLOSE)
@@ -138,7 +166,7 @@ class RequestBudget:
         self._probed = 0
 
     async def take(self, name: str | None = None) -> None:
-        """Returns when one request may go out: one round trip to Redis, a second one after a wait.
+        """Returns when one request may go out: a round trip to Redis, shared by all who wait; one more after a wait.
 
         `name`: whom it is about. Nobody else gets a slot for the same name until `release`, or until no request can
         be under way any more. That saves requests; it is no lock to rely on.
@@ -146,9 +174,8 @@ class RequestBudget:
         Raises Deferred where the name is being asked for or Redis is away, and, its `retry_after_s` set, where the slot
         is too far away or the breaker is open or has opened during the wait.
         """
-        keys = self._keys if name is None else [*self._keys, self._asking + name]
         try:
-            taken, wait_us, breaker = await self._take(keys=keys, args=[*self._arguments, self._token])
+            taken, wait_us, breaker = await self._rounds.do(("take", "" if name is None else self._asking + name))
             if taken < 0:
                 raise Deferred(f"another request about {name} is under way")
             if not taken:
@@ -165,7 +192,7 @@ class RequestBudget:
     async def release(self, name: str) -> None:
         """Lets others ask for `name` again."""
         with suppress(RedisError, OSError):  # then it ends by itself
-            await self._release(keys=[self._asking + name], args=[self._token])
+            await self._rounds.do(("release", self._asking + name))
 
     async def succeeded(self) -> None:
         """The hiscores answered in order (also "not ranked"): a probe's success closes the breaker.
@@ -198,6 +225,13 @@ class RequestBudget:
             raise RedisUnreachable(f"Redis does not answer: {error}") from error
         open_until = datetime.fromtimestamp(open_until_us / 1e6, UTC) if open_until_us else None
         return BreakerState(open_until, failures)
+
+    async def _go_round(self, asks: list[tuple[_Ask, str]]) -> list[_Answer]:
+        kinds, names = zip(*asks, strict=True)
+        answers: list[_Answer] = await self._round(
+            keys=[*self._keys, *names], args=[*self._arguments, self._token, *kinds]
+        )
+        return answers
 
     async def _check_still_closed(self, breaker: int, name: str | None) -> None:
         open_for_us = await self._still_closed(keys=self._keys[:1], args=[breaker])

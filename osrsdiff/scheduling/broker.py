@@ -26,9 +26,9 @@ from taskiq.message import BrokerMessage
 from taskiq_redis import RedisStreamBroker
 
 from osrsdiff import logs
+from osrsdiff.coalesce import Coalescer
 from osrsdiff.errors import RedisUnreachable
 from osrsdiff.scheduling import scripts
-from osrsdiff.scheduling.coalesce import Coalescer
 from osrsdiff.scheduling.constants import ALIVE_S
 from osrsdiff.scheduling.keys import Keyring, Keys, LoadPrefix, text
 from osrsdiff.scheduling.outage import AWAY, Outage
@@ -92,6 +92,8 @@ class StreamBroker(RedisStreamBroker):
         self._take_over_at = 0.0
         self._may_have_missed = False
         self._outage = Outage("queue")
+        self._enqueue = redis.register_script(scripts.ENQUEUE)
+        self._acknowledge = redis.register_script(scripts.ACKNOWLEDGE)
         self._sign_of_life = redis.register_script(scripts.SIGN_OF_LIFE)
         self._reclaim = redis.register_script(scripts.RECLAIM)
         self._give_back = redis.register_script(scripts.GIVE_BACK)
@@ -102,13 +104,15 @@ class StreamBroker(RedisStreamBroker):
         self.queue_name = (await self._keyring.load()).queue
 
     async def startup(self) -> None:
-        """Makes ready; a worker also begins to give signs of life. Redis may be away."""
-        await AsyncBroker.startup(self)
+        """Makes ready; a worker also begins to give signs of life, before anybody is told so. Redis may be away."""
         await self.attach()
         if self.is_worker_process:
+            keys = await self._keyring.load()
             with suppress(*AWAY):
                 await self._declare_consumer_group()
-            self._living = asyncio.create_task(self._live(await self._keyring.load()))
+                await self._sign_of_life(keys=[keys.workers], args=[self.consumer_name])
+            self._living = asyncio.create_task(self._live(keys))
+        await AsyncBroker.startup(self)
 
     async def shutdown(self) -> None:
         """A worker gives back what it has not finished and leaves. Messages on their way out are sent first."""
@@ -212,11 +216,13 @@ class StreamBroker(RedisStreamBroker):
         except ResponseError as error:
             log.debug("group not made", reason=error)
 
-    async def _add_all(self, messages: list[tuple[str, bytes]]) -> list[Any]:
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for queue, data in messages:
-                pipeline.xadd(queue, {"data": data})
-            return await pipeline.execute(raise_on_error=False)
+    async def _add_all(self, messages: list[tuple[str, bytes]]) -> list[None]:
+        by_queue: dict[str, list[bytes]] = {}
+        for queue, data in messages:
+            by_queue.setdefault(queue, []).append(data)
+        for queue, data_of_queue in by_queue.items():
+            await self._enqueue(keys=[queue], args=data_of_queue)
+        return [None] * len(messages)
 
     async def _acknowledge_all(self, ids: list[str]) -> list[None]:
         self._unacknowledged += ids
@@ -230,10 +236,7 @@ class StreamBroker(RedisStreamBroker):
         if not ids:
             return
         try:
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.xack(self.queue_name, GROUP, *ids)
-                pipeline.xdel(self.queue_name, *ids)
-                await pipeline.execute()
+            await self._acknowledge(keys=[self.queue_name], args=[GROUP, *ids])
         except BaseException:
             self._unacknowledged += ids
             raise

@@ -15,8 +15,8 @@ from redis.asyncio import Redis
 from taskiq import ScheduledTask
 
 from osrsdiff import logs
+from osrsdiff.coalesce import Coalescer
 from osrsdiff.scheduling import fires, scripts
-from osrsdiff.scheduling.coalesce import Coalescer
 from osrsdiff.scheduling.keys import Keys, text
 from osrsdiff.scheduling.outage import AWAY
 from osrsdiff.scheduling.store import CHUNK, chunks, script_keys

@@ -9,8 +9,19 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 
 from osrsdiff.errors import RedisOfAnotherDatabase, RedisRefused
 from osrsdiff.scheduling.keys import Keys, text
+from osrsdiff.scheduling.outage import AWAY
 
 REFUSALS = (AuthenticationError, NoPermissionError)
+
+
+async def check_login(redis: Redis) -> None:
+    """Raises RedisRefused where Redis answers, but refuses the login. One that is away is waited for elsewhere."""
+    try:
+        await redis.ping()
+    except REFUSALS as error:
+        raise RedisRefused(f"Redis refuses the configured user or password: {error}") from error
+    except AWAY:
+        return
 
 
 async def check_marker(redis: Redis, keys: Keys, fingerprint: str) -> bool:

@@ -29,6 +29,8 @@ class Keys:
     """Sorted set: scheduler name → its last sign of life."""
     marker: str = field(init=False)
     """String: the fingerprint of the database that these keys were built from."""
+    rebuild: str = field(init=False)
+    """String: somebody has been asked to compare schedules with players just now."""
     pace: str = field(init=False)
     """Hash: when schedules were last claimed, and how fast a backlog is caught up with."""
 

@@ -37,11 +37,13 @@ class Outage:
             self._since = time.monotonic()
             log.warning("redis away, going on when it is back", part=self._part, reason=_said(reason))
 
-    def ended(self) -> None:
-        """A command succeeded."""
-        if self._since is not None:
-            log.info("redis back", part=self._part, away_s=round(time.monotonic() - self._since, 1))
-            self._since = None
+    def ended(self) -> bool:
+        """A command succeeded; whether that ends an outage."""
+        if self._since is None:
+            return False
+        log.info("redis back", part=self._part, away_s=round(time.monotonic() - self._since, 1))
+        self._since = None
+        return True
 
 
 def _said(reason: BaseException) -> str:

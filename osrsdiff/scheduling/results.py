@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from taskiq import AsyncResultBackend, TaskiqResult
 from taskiq_redis.exceptions import ResultIsMissingError
 
-from osrsdiff.scheduling.coalesce import Coalescer
+from osrsdiff.coalesce import Coalescer
 from osrsdiff.scheduling.keys import Keyring, LoadPrefix
 from osrsdiff.scheduling.outage import AWAY, Outage, reaching_redis
 
@@ -29,7 +29,7 @@ class ResultStore(AsyncResultBackend[Any]):
         self._writes = Coalescer(self._write_all)
 
     async def set_result(self, task_id: str, result: TaskiqResult[Any]) -> None:
-        """Keeps a result, together with whatever else ends meanwhile; none of what schedules send, nobody waits for it."""
+        """Keeps a result, together with whatever else ends meanwhile. What schedules send nobody waits for."""
         if "schedule_id" in result.labels:
             return
         await self._writes.do((task_id, result.model_dump_json(exclude={"log"})))

@@ -206,6 +206,22 @@ local time = redis.call('TIME')
 return redis.call('ZADD', KEYS[1], time[1] .. '.' .. string.format('%06d', time[2]), ARGV[1])
 """
 
+ENQUEUE = """
+-- KEYS: queue; ARGV: messages
+for _, data in ipairs(ARGV) do redis.call('XADD', KEYS[1], '*', 'data', data) end
+return #ARGV
+"""
+
+# a script, since a transaction of two commands is four to send and to read
+ACKNOWLEDGE = """
+-- KEYS: queue; ARGV: group, ids
+for place = 2, #ARGV do
+  redis.call('XACK', KEYS[1], ARGV[1], ARGV[place])
+  redis.call('XDEL', KEYS[1], ARGV[place])
+end
+return #ARGV - 1
+"""
+
 RECLAIM = """
 -- KEYS: queue, workers
 -- ARGV: group, consumer, seconds after which a worker counts as dead, milliseconds after which a living one's message

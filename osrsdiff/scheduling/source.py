@@ -16,6 +16,7 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Self
 
 from redis.asyncio import Redis
@@ -36,6 +37,8 @@ log = logs.get(__name__)
 
 _REFRESH_WITHIN_S = 3.0
 _REPEAT_ERROR_S = 60.0
+_REBUILT_WITHIN_S = 30
+"""After so long whoever was asked to rebuild has failed, and is asked again."""
 _SLOWEST_RETRY_S = 2.0
 
 
@@ -43,8 +46,10 @@ class PlayerScheduleSource(ListRedisScheduleSource):
     """One instance's schedules. Writing and reading them raises RedisUnreachable; handing them over never does.
 
     `redis` is shared and its maker's to close. `load_fingerprint` says which database the schedules belong to; without
-    it nobody checks. `on_lost` is awaited when Redis turns out to have lost them. `max_queue`: as many messages may
-    wait for the workers; `admission`, where set, says it anew each second.
+    it nobody checks. `on_lost` is awaited when Redis turns out to have lost them or has been away. `max_queue`: as many
+    messages may be unfinished in the queue; `admission`, where set, says it anew each second. `catch_up_s`: what fell
+    due while no scheduler ran is spread over so long. `max_held`: as many claims at once; each takes memory while it is
+    sent.
     """
 
     def __init__(
@@ -59,7 +64,7 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         lookahead_s: float = 4.0,
         lease_s: float = 7.0,
         catch_up_s: float = 300.0,
-        max_held: int = 4_000,
+        max_held: int = 1_500,
     ) -> None:
         if not 0 < lookahead_s < lease_s:
             raise ValueError("a claim's lease must outlast the lookahead")
@@ -123,7 +128,8 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         except AWAY as error:
             self._outage.noticed(error)
         else:
-            self._outage.ended()
+            if self._outage.ended():
+                self.rebuild_soon(ask_anew=True)
         return claims.handed_over()
 
     async def pre_send(self, task: ScheduledTask) -> None:
@@ -247,19 +253,28 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         if marker == "foreign":
             claims.forget()
             await self._say_foreign()
-        elif marker == "missing" and (self._rebuilding is None or self._rebuilding.done()):
-            self._rebuilding = asyncio.create_task(self._rebuild())
+        elif marker == "missing":
+            self.rebuild_soon()
 
-    async def _rebuild(self) -> None:
-        """Asks for what was lost, and marks Redis when somebody will see to it. Else the next refresh asks again."""
+    def rebuild_soon(self, *, ask_anew: bool = False) -> None:
+        """Asks for what Redis lost or missed, through `on_lost`; again until somebody has marked Redis as complete.
+
+        Not while somebody was asked a short while ago, unless `ask_anew`: then what was asked before may be too early.
+        """
+        if self._rebuilding is None or self._rebuilding.done():
+            self._rebuilding = asyncio.create_task(self._ask_for_rebuild(ask_anew))
+
+    async def _ask_for_rebuild(self, ask_anew: bool) -> None:
+        keys = await self._keyring.load()
         try:
+            if not await self._redis.set(keys.rebuild, self._name, nx=not ask_anew, ex=_REBUILT_WITHIN_S):
+                return
             if self.on_lost is not None:
                 await self.on_lost()
-            await self.mark()
         except (OsrsdiffError, TaskiqError, *AWAY) as error:
             log.warning("rebuild not asked for yet", reason=error)
-        else:
-            log.warning("redis had no schedules of this database, rebuild asked for")
+            with suppress(*AWAY):
+                await self._redis.delete(keys.rebuild)
 
     async def _say_foreign(self) -> None:
         if time.monotonic() - self._error_said_at >= _REPEAT_ERROR_S:

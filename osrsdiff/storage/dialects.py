@@ -6,7 +6,7 @@ Everything else in storage is the same for both. Opens nothing.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from sqlalchemy import (
     BigInteger,
@@ -27,6 +27,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.functions import FunctionElement
 
+from osrsdiff.config import masked
 from osrsdiff.errors import ConfigError
 
 DialectName = Literal["sqlite", "postgresql"]
@@ -77,12 +78,8 @@ def sqlite_path(url: str) -> Path:
 
 
 def shown(url: str) -> str:
-    """A database URL without its password, fit for messages."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    """A database URL without its passwords, fit for messages."""
+    return str(masked(url))
 
 
 def compiling_for(name: DialectName) -> Dialect:

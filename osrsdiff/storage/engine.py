@@ -3,6 +3,7 @@
 `Database.connect` never creates or migrates; `migrate` does that.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Protocol, Self
@@ -28,11 +29,16 @@ class Driver(Protocol):
     async def close(self) -> None:
         """Ends what is under way and disconnects."""
 
+    metrics: MetricIds
+
     def reading(self) -> AbstractAsyncContextManager[Connection]:
         """A connection whose statements each see what is committed when they run."""
 
     def writing(self) -> AbstractAsyncContextManager[Connection]:
         """A connection in one transaction."""
+
+    async def write_together(self, steps: Sequence[Step]) -> bool:
+        """The steps, stored or undone as a whole."""
 
 
 class Database:
@@ -42,6 +48,11 @@ class Database:
         self.url = url
         self.dialect: DialectName = dialect
         self._driver = driver
+
+    @property
+    def metrics(self) -> MetricIds:
+        """The database's metric ids, as far as this process knows them."""
+        return self._driver.metrics
 
     @classmethod
     async def connect(cls, url: str) -> Self:
@@ -66,6 +77,13 @@ class Database:
     def writing(self) -> AbstractAsyncContextManager[Connection]:
         """`async with db.writing() as conn`: one transaction, stored at the end, undone by any exception or cancel."""
         return self._driver.writing()
+
+    async def write_together(self, steps: Sequence[Step]) -> bool:
+        """The steps as a whole, stored when this returns; False, and none stored, where one misses what it must hit.
+
+        For small writes of many callers: those that wait at the same moment may share a commit, and nothing else.
+        """
+        return await self._driver.write_together(steps)
 
     async def ping(self) -> None:
         """One trip to the database and back. Raises DatabaseUnreachable where it does not answer."""

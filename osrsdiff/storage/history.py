@@ -15,12 +15,15 @@ from osrsdiff.errors import Outcome
 from osrsdiff.game.levels import level_for_xp
 from osrsdiff.game.metrics import OVERALL, Metric, MetricKind, kind_of
 from osrsdiff.game.snapshots import Difference, Reading, State
+from osrsdiff.storage import players as players_table
 from osrsdiff.storage import sheets
-from osrsdiff.storage.connection import Connection, Params, Step
+from osrsdiff.storage.connection import Connection, Params, Row, Step
 from osrsdiff.storage.dialects import BLOB, ID, SECONDS, OnConflict
+from osrsdiff.storage.engine import Database
 from osrsdiff.storage.epoch import moment, seconds
 from osrsdiff.storage.gains import gains as gains
 from osrsdiff.storage.metrics import by_id, ids_of
+from osrsdiff.storage.players import Player
 from osrsdiff.storage.sheets import UNRANKED_CODES
 from osrsdiff.storage.tables import changes, current_values, metrics, player_states, players, snapshots
 
@@ -41,9 +44,14 @@ _version = bindparam("version", type_=player_states.c.version.type)
 _looked_at = bindparam("looked_at", type_=SECONDS)
 _sheet = bindparam("sheet", type_=BLOB)
 
-_STATE = select(
-    player_states.c.version, player_states.c.looked_at, player_states.c.taken_at, player_states.c.sheet
-).where(player_states.c.player_id == _player_id)
+_state = (player_states.c.version, player_states.c.looked_at, player_states.c.taken_at, player_states.c.sheet)
+_STATE = select(*_state).where(player_states.c.player_id == _player_id)
+_PLAYER_AND_STATE = (
+    select(*_state, *players_table.COLUMNS)
+    .select_from(players)
+    .outerjoin(player_states, player_states.c.player_id == players.c.id)
+    .where(players.c.id == _player_id)
+)
 
 # Finds no row for a player who is being removed, instead of failing on it.
 _FIRST_STATE = (
@@ -113,12 +121,16 @@ _CHANGED_AT = select(
 async def load_state(conn: Connection, player_id: int) -> State | None:
     """What is known of the player after the last look; None where there was none."""
     row = await conn.one(_STATE, {"player_id": player_id})
+    return await _state_of(conn, row) if row else None
+
+
+async def load_player(conn: Connection, player_id: int) -> tuple[Player, State | None] | None:
+    """A player and what is known of it, in one trip; None where there is no such player."""
+    row = await conn.one(_PLAYER_AND_STATE, {"player_id": player_id})
     if row is None:
         return None
-    version, looked_at, taken_at, blob = row
-    stored = sheets.decode(blob)
-    named = await by_id(conn, stored.keys())
-    return State(version, moment(looked_at), moment(taken_at), sheets.readings(stored, named))
+    state, player = row[: len(_state)], row[len(_state) :]
+    return players_table.of_row(player), None if state[0] is None else await _state_of(conn, state)
 
 
 async def store_look(
@@ -135,21 +147,22 @@ async def store_look(
     no history: it only moves the state's ranks and times. `new_metrics`: those that the game's own list lacks.
     """
     ids = await ids_of(conn, difference.sheet.keys(), new_metrics, at=difference.looked_at)
-    is_snapshot = bool(difference.changes) or difference.is_first_look
-    look = {
-        "player_id": player_id,
-        "expected_version": expected_version,
-        "version": expected_version + 1,
-        "looked_at": seconds(difference.looked_at),
-        "sheet": sheets.encode(difference.sheet, ids),
-        "outcome": (Outcome.CHANGED if difference.changes else Outcome.UNCHANGED).value,
-    }
-    if not is_snapshot:
-        steps = [Step(_STATE_UNCHANGED, look, must_hit=True), Step(_PLAYER_UNCHANGED, look)]
-    else:
-        state = _FIRST_STATE if expected_version == 0 else _STATE_CHANGED
-        steps = [Step(state, look, must_hit=True), *_snapshot(look, difference, ids), Step(_PLAYER_CHANGED, look)]
-    return await conn.run_all(steps)
+    return await conn.run_all(_look(player_id, difference, expected_version, ids))
+
+
+async def store_look_together(
+    db: Database,
+    player_id: int,
+    difference: Difference,
+    *,
+    expected_version: int,
+    new_metrics: Sequence[Metric] = (),
+) -> bool:
+    """Stores a look as `store_look` does, but with a commit that looks of other players may share."""
+    if difference.sheet.keys() <= db.metrics.ids.keys():
+        return await db.write_together(_look(player_id, difference, expected_version, db.metrics.ids))
+    async with db.writing() as conn:
+        return await store_look(conn, player_id, difference, expected_version=expected_version, new_metrics=new_metrics)
 
 
 async def sheet(conn: Connection, player_id: int) -> list[SheetRow]:
@@ -166,6 +179,29 @@ async def sheet(conn: Connection, player_id: int) -> list[SheetRow]:
         SheetRow(named[number], reading, moment(seen_at[number]))
         for number, reading in zip(stored, read.values(), strict=True)
     ]
+
+
+async def _state_of(conn: Connection, row: Row) -> State:
+    version, looked_at, taken_at, blob = row
+    stored = sheets.decode(blob)
+    named = await by_id(conn, stored.keys())
+    return State(version, moment(looked_at), moment(taken_at), sheets.readings(stored, named))
+
+
+def _look(player_id: int, difference: Difference, expected_version: int, ids: Mapping[str, int]) -> list[Step]:
+    is_snapshot = bool(difference.changes) or difference.is_first_look
+    look = {
+        "player_id": player_id,
+        "expected_version": expected_version,
+        "version": expected_version + 1,
+        "looked_at": seconds(difference.looked_at),
+        "sheet": sheets.encode(difference.sheet, ids),
+        "outcome": (Outcome.CHANGED if difference.changes else Outcome.UNCHANGED).value,
+    }
+    if not is_snapshot:
+        return [Step(_STATE_UNCHANGED, look, must_hit=True), Step(_PLAYER_UNCHANGED, look)]
+    state = _FIRST_STATE if expected_version == 0 else _STATE_CHANGED
+    return [Step(state, look, must_hit=True), *_snapshot(look, difference, ids), Step(_PLAYER_CHANGED, look)]
 
 
 def _snapshot(look: Params, difference: Difference, ids: Mapping[str, int]) -> list[Step]:

@@ -43,7 +43,8 @@ class PlayerCounts(Struct, frozen=True):
 
 
 _c = players.c
-_columns = [_c[name] for name in Player.__struct_fields__]
+COLUMNS = [_c[name] for name in Player.__struct_fields__]
+"""What `of_row` takes."""
 
 _ADD = (
     insert(players)
@@ -57,21 +58,19 @@ _ADD = (
         failures=bindparam("failures"),
     )
     .ext(OnConflict(["username"]))
-    .returning(*_columns)
+    .returning(*COLUMNS)
 )
-_BY_USERNAME = select(*_columns).where(_c.username == bindparam("username"))
-_BY_ID = select(*_columns).where(_c.id == bindparam("player_id"))
-_BY_SCHEDULE_ID = select(*_columns).where(_c.schedule_id == bindparam("schedule_id"))
+_BY_USERNAME = select(*COLUMNS).where(_c.username == bindparam("username"))
+_BY_ID = select(*COLUMNS).where(_c.id == bindparam("player_id"))
+_BY_SCHEDULE_ID = select(*COLUMNS).where(_c.schedule_id == bindparam("schedule_id"))
 _PAGE = (
-    select(*_columns)
+    select(*COLUMNS)
     .where(_c.username > bindparam("after", type_=Text))
     .order_by(_c.username)
     .limit(bindparam("most", type_=Integer))
 )
 _PAGE_OF_ACTIVITY = _PAGE.where(_c.is_active == bindparam("is_active", type_=Boolean))
-_PAGE_BY_ID = (
-    select(*_columns).where(_c.id > bindparam("after")).order_by(_c.id).limit(bindparam("most", type_=Integer))
-)
+_PAGE_BY_ID = select(*COLUMNS).where(_c.id > bindparam("after")).order_by(_c.id).limit(bindparam("most", type_=Integer))
 _COUNT = select(_c.is_active, _c.fetch_interval_minutes, func.count()).group_by(_c.is_active, _c.fetch_interval_minutes)
 _given_ids = JsonItems(bindparam("ids", type_=Text)).table_valued("value")
 _ACTIVITY = select(_c.id, _c.is_active).where(_c.id.in_(select(cast(_given_ids.c.value, Integer))))
@@ -116,38 +115,38 @@ async def add(
     )
     if row is None:
         raise PlayerExists(username)
-    return _player(row)
+    return of_row(row)
 
 
 async def by_username(conn: Connection, username: str) -> Player | None:
     """The player with this canonical name."""
     row = await conn.one(_BY_USERNAME, {"username": username})
-    return _player(row) if row else None
+    return of_row(row) if row else None
 
 
 async def by_id(conn: Connection, player_id: int) -> Player | None:
     """The player with this id."""
     row = await conn.one(_BY_ID, {"player_id": player_id})
-    return _player(row) if row else None
+    return of_row(row) if row else None
 
 
 async def by_schedule_id(conn: Connection, schedule_id: str) -> Player | None:
     """The player whose schedule this is."""
     row = await conn.one(_BY_SCHEDULE_ID, {"schedule_id": schedule_id})
-    return _player(row) if row else None
+    return of_row(row) if row else None
 
 
 async def page(conn: Connection, *, after: str | None, limit: int, is_active: bool | None = None) -> list[Player]:
     """The next `limit` players by username, from the first one past `after`; `is_active` None takes both kinds."""
     params = {"after": after or "", "most": limit}
     if is_active is None:
-        return [_player(row) for row in await conn.all(_PAGE, params)]
-    return [_player(row) for row in await conn.all(_PAGE_OF_ACTIVITY, {**params, "is_active": is_active})]
+        return [of_row(row) for row in await conn.all(_PAGE, params)]
+    return [of_row(row) for row in await conn.all(_PAGE_OF_ACTIVITY, {**params, "is_active": is_active})]
 
 
 async def page_by_id(conn: Connection, *, after: int, limit: int) -> list[Player]:
     """The next `limit` players by id, from the first one past `after` (0 for the first page)."""
-    return [_player(row) for row in await conn.all(_PAGE_BY_ID, {"after": after, "most": limit})]
+    return [of_row(row) for row in await conn.all(_PAGE_BY_ID, {"after": after, "most": limit})]
 
 
 async def which_active(conn: Connection, player_ids: Collection[int]) -> dict[int, bool]:
@@ -171,10 +170,13 @@ async def set_schedule_ids(conn: Connection, schedule_ids: Mapping[int, str | No
     await conn.run_many(_SET_SCHEDULE_ID, [{"player_id": p, "given": s} for p, s in schedule_ids.items()])
 
 
-async def record_attempt(conn: Connection, player_id: int, *, at: datetime, outcome: Outcome, failed: bool) -> None:
-    """Notes a fetch that stored nothing. `failed`: one more failure in a row, else the row of them is over."""
+async def record_attempt(conn: Connection, player_id: int, *, at: datetime, outcome: Outcome, failed: bool) -> bool:
+    """Notes a fetch that stored nothing; False where the player is gone.
+
+    `failed`: one more failure in a row, else the row of them is over.
+    """
     attempt = {"player_id": player_id, "at": seconds(at), "outcome": outcome.value, "failed": failed}
-    await conn.run(_ATTEMPTED, attempt)
+    return await conn.run(_ATTEMPTED, attempt) > 0
 
 
 async def remove(conn: Connection, player_id: int) -> bool:
@@ -191,7 +193,8 @@ async def count(conn: Connection) -> PlayerCounts:
     return PlayerCounts(fetched, total - fetched, sum(number / (minutes * 60) for minutes, number in active))
 
 
-def _player(row: Row) -> Player:
+def of_row(row: Row) -> Player:
+    """The player of a row of `COLUMNS`."""
     number, username, display_name, mode, is_active, interval, schedule_id, created, tried, looked, changed = row[:11]
     return Player(
         id=number,

@@ -145,13 +145,17 @@ class PostgresConnection:
             self._link.terminate()
 
 
+class _MissedError(Exception):
+    """A step missed what it must hit."""
+
+
 class PostgresDriver:
     """The pool of one Postgres database."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._statements = Statements(compiling_for("postgresql"))
-        self._metrics = MetricIds()
+        self.metrics = MetricIds()
         self._pool: Any = None
 
     async def open(self) -> None:
@@ -184,7 +188,7 @@ class PostgresDriver:
     async def reading(self) -> AsyncIterator[PostgresConnection]:
         link = await self._acquire()
         try:
-            yield PostgresConnection(link, self._statements, self._metrics, self._url)
+            yield PostgresConnection(link, self._statements, self.metrics, self._url)
         except DatabaseUnreachable:
             # What the server has dropped once, it has dropped for every connection of the pool.
             await self._pool.expire_connections()
@@ -202,6 +206,15 @@ class PostgresDriver:
             except BaseException:
                 await connection.roll_back()
                 raise
+
+    async def write_together(self, steps: Sequence[Step]) -> bool:
+        try:
+            async with self.writing() as connection:
+                if not await connection.run_all(steps):
+                    raise _MissedError
+        except _MissedError:
+            return False
+        return True
 
     async def _acquire(self) -> Any:
         with explaining(self._url):

@@ -1,7 +1,8 @@
 """SQLite through aiosqlite: two connections that read, one that writes, each on its own thread.
 
 A transaction takes the write lock with its first statement (BEGIN IMMEDIATE), so whoever waits for another process
-waits there and nowhere else. Statements go to the thread in batches, since each trip costs more than most statements.
+waits there and nowhere else. A trip to a thread costs more than most statements, and a commit more than that: what is
+read at the same moment goes there together, and those who only want to write a batch share a commit.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 import aiosqlite
 from sqlalchemy import Executable
 
+from osrsdiff.coalesce import Coalescer
 from osrsdiff.errors import DatabaseBusy, InstanceMissing, SetupError
 from osrsdiff.storage.connection import NOTHING, MetricIds, Params, Row, Step
 from osrsdiff.storage.dialects import SQLITE_PRAGMAS, compiling_for
@@ -25,6 +27,8 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 READERS = 2
+MOST_AT_ONCE = 32
+"""Reads that share a trip, batches that share a commit: each waits for all of them."""
 OLDEST_SQLITE = (3, 35)  # INSERT … RETURNING
 
 
@@ -105,7 +109,7 @@ class SqliteConnection:
         await self.run_all([Step(statement, rows)])
 
     async def run_all(self, steps: Sequence[Step]) -> bool:
-        return await self._on_thread(partial(_run_all, [_Ready(self._statements(s.statement), s) for s in steps]))
+        return await self._on_thread(partial(_run_all, _ready(self._statements, steps)))
 
     def after_commit(self, act: Callable[[], None]) -> None:
         act()  # what is read is committed
@@ -118,11 +122,29 @@ class SqliteConnection:
             raise explained(error, self._path) from error
         return result
 
+    def _explained(self, results: list[T | Exception]) -> list[T | Exception]:
+        return [explained(result, self._path) if isinstance(result, sqlite3.Error) else result for result in results]
+
     def _guarded(self, work: Work[T]) -> T:
         return work(self._raw())
 
     def _raw(self) -> sqlite3.Connection:
         return self._link._conn
+
+
+class SqliteReader(SqliteConnection):
+    """A connection that many read from. What they ask for meanwhile goes to its thread in one trip."""
+
+    def __init__(self, link: aiosqlite.Connection, statements: Statements, metrics: MetricIds, path: Path) -> None:
+        super().__init__(link, statements, metrics, path)
+        self._trips: Coalescer[Work[Any], Any] = Coalescer(self._in_one_trip, most=MOST_AT_ONCE)
+
+    async def _on_thread(self, work: Work[T]) -> T:
+        result: T = await self._trips.do(work)
+        return result
+
+    async def _in_one_trip(self, works: list[Work[Any]]) -> list[Any]:
+        return self._explained(await super()._on_thread(partial(_each, works)))
 
 
 class SqliteTransaction(SqliteConnection):
@@ -143,6 +165,10 @@ class SqliteTransaction(SqliteConnection):
             await super()._on_thread(self._committed)
         for act in self._after_commit:
             act()
+
+    async def write_each(self, group: list[list["_Ready"]]) -> list[bool | Exception]:
+        """Begins, writes and commits; a batch that fails, or misses what it must hit, is undone alone."""
+        return self._explained(await super()._on_thread(partial(_write_each, group)))
 
     async def roll_back(self) -> None:
         """Undoes everything, once the thread has ended what it is at."""
@@ -180,19 +206,20 @@ class SqliteDriver:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._statements = Statements(compiling_for("sqlite"))
-        self._metrics = MetricIds()
-        self._readers: list[SqliteConnection] = []
+        self.metrics = MetricIds()
+        self._readers: list[SqliteReader] = []
         self._links: list[aiosqlite.Connection] = []
         self._writer: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
         self._endings: set[asyncio.Task[None]] = set()
+        self._groups: Coalescer[list[_Ready], bool] = Coalescer(self._write_group, most=MOST_AT_ONCE)
 
     async def open(self) -> None:
         """Opens what reads; what writes is opened when it is needed."""
         try:
             for _ in range(READERS):
                 link = await self._connect((*SQLITE_PRAGMAS, "PRAGMA query_only = ON"))
-                self._readers.append(SqliteConnection(link, self._statements, self._metrics, self._path))
+                self._readers.append(SqliteReader(link, self._statements, self.metrics, self._path))
         except BaseException:
             await self.close()
             raise
@@ -200,12 +227,13 @@ class SqliteDriver:
 
     async def close(self) -> None:
         """Waits for the transaction that is being written, then closes everything."""
+        await self._groups.drained()
         async with self._writing:
             while self._links:
                 await self._links.pop().close()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[SqliteConnection]:
+    async def reading(self) -> AsyncIterator[SqliteReader]:
         yield next(self._next_reader)
 
     @asynccontextmanager
@@ -218,6 +246,17 @@ class SqliteDriver:
             raise
         await self._end(transaction.commit())
 
+    async def write_together(self, steps: Sequence[Step]) -> bool:
+        return await self._groups.do(_ready(self._statements, steps))
+
+    async def _write_group(self, group: list[list["_Ready"]]) -> list[bool | Exception]:
+        """Writes in one trip; so, even where the caller is cancelled meanwhile, nothing is left half done."""
+        writer = await self._begin()
+        try:
+            return await writer.write_each(group)
+        finally:
+            self._writing.release()
+
     async def _begin(self) -> SqliteTransaction:
         await self._writing.acquire()
         try:
@@ -226,7 +265,7 @@ class SqliteDriver:
         except BaseException:
             self._writing.release()
             raise
-        return SqliteTransaction(self._writer, self._statements, self._metrics, self._path)
+        return SqliteTransaction(self._writer, self._statements, self.metrics, self._path)
 
     async def _end(self, ending: Coroutine[Any, Any, None]) -> None:
         """Runs `ending` to its end and frees the writer, even where the caller is cancelled meanwhile."""
@@ -270,6 +309,22 @@ class _Ready:
         )
 
 
+def _ready(statements: Statements, steps: Sequence[Step]) -> list[_Ready]:
+    return [_Ready(statements(step.statement), step) for step in steps]
+
+
+def _each(works: list[Work[Any]], raw: sqlite3.Connection) -> list[Any]:
+    """Each result, or the exception that came instead."""
+    return [_tried(work, raw) for work in works]
+
+
+def _tried(work: Work[Any], raw: sqlite3.Connection) -> Any:
+    try:
+        return work(raw)
+    except Exception as error:  # it is raised where the work was asked for
+        return error
+
+
 def _fetch_all(sql: str, values: Row, raw: sqlite3.Connection) -> list[Row]:
     return raw.execute(sql, values).fetchall()
 
@@ -291,6 +346,34 @@ def _run_all(steps: list[_Ready], raw: sqlite3.Connection) -> bool:
         if execute(step.sql, step.values).rowcount == 0 and step.must_hit:
             return False
     return True
+
+
+def _write_each(group: list[list[_Ready]], raw: sqlite3.Connection) -> list[bool | Exception]:
+    """One transaction. What breaks all of it is raised, with nothing stored."""
+    raw.execute("BEGIN IMMEDIATE")
+    try:
+        results = [_write_alone(steps, raw) for steps in group]
+        raw.execute("COMMIT")
+    except BaseException:
+        raw.rollback()
+        raise
+    return results
+
+
+def _write_alone(steps: list[_Ready], raw: sqlite3.Connection) -> bool | Exception:
+    """Whether the steps are written, or why not; if not, none of them is."""
+    result: bool | Exception
+    raw.execute("SAVEPOINT alone")
+    try:
+        result = _run_all(steps, raw)
+    except Exception as error:  # it is raised where the steps were asked for
+        if not raw.in_transaction:
+            raise
+        result = error
+    if result is not True:
+        raw.execute("ROLLBACK TO alone")
+    raw.execute("RELEASE alone")
+    return result
 
 
 def _roll_back(raw: sqlite3.Connection) -> None:

@@ -15,11 +15,14 @@ from msgspec import Struct
 
 from osrsdiff import logs
 from osrsdiff.errors import (
+    DatabaseBusy,
+    DatabaseUnreachable,
     Deferred,
     FetchError,
     Malformed,
     NameRefused,
     NotRanked,
+    OsrsdiffError,
     Outcome,
     RateLimited,
     RedisUnreachable,
@@ -68,8 +71,8 @@ class Due(Struct, frozen=True):
 class Retries(Protocol):
     """Whoever can move a player's next fire."""
 
-    async def retry_player(self, player_id: int, at: float) -> None:
-        """Moves the next fire to the epoch second `at`."""
+    async def retry_player(self, player_id: int, at: float, *, beat: int | None = None) -> None:
+        """Moves the next fire to the epoch second `at`; it still belongs to `beat`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,41 +89,42 @@ class Fetcher:
 async def open_fetcher(instance: Instance) -> AsyncIterator[Fetcher]:
     """What fetches need in this process: one HTTP session, and the budget that all processes share."""
     hiscores = instance.config.hiscores
-    budget = RequestBudget(
-        instance.redis,
-        instance.prefix,
-        requests_per_second=hiscores.requests_per_second,
-        burst=hiscores.burst,
-    )
     async with HiscoresClient(hiscores.base_url, hiscores.contact, total_timeout_s=TIMEOUT_S) as client:
-        yield Fetcher(instance.db, client, budget, instance.schedules)
+        yield Fetcher(instance.db, client, instance.budget(), instance.schedules)
 
 
 async def fetch_player(fetcher: Fetcher, player_id: int, due: Due | None = None) -> FetchReport | None:
-    """Looks at one player and stores what changed.
+    """Looks at one player and stores what changed; puts the look off where the database is away.
 
     `due`: None for a manual look. None is returned where there was nothing to do: the player is gone, was paused
     meanwhile, or was looked at since the schedule fell due.
     """
-    player, state = await _load(fetcher.db, player_id)
-    if player is None or _is_obsolete(player, due):
+    try:
+        return await _fetched(fetcher, player_id, due)
+    except (DatabaseUnreachable, DatabaseBusy) as error:
+        return await _put_off(fetcher.schedules, player_id, due, error)
+
+
+async def _fetched(fetcher: Fetcher, player_id: int, due: Due | None) -> FetchReport | None:
+    loaded = await _load(fetcher.db, player_id)
+    if loaded is None or _is_obsolete(loaded[0], due):
         log.info("fetch skipped", player_id=player_id, **_due_fields(due))
         return None
+    player, state = loaded
     started = time.monotonic()
     try:
         async with _request(fetcher.budget, player.username):
             observation = await _look(fetcher, player, state)
             report = await _store(fetcher.db, player, state, observation)
     except FetchError as error:
-        report = await _failed(fetcher, player, error)
+        report = await _failed(fetcher, player, due, error)
     _log(player, report, due, started)
     return report
 
 
-async def _load(db: Database, player_id: int) -> tuple[Player | None, State | None]:
+async def _load(db: Database, player_id: int) -> tuple[Player, State | None] | None:
     async with db.reading() as connection:
-        player = await table.by_id(connection, player_id)
-        return player, await history.load_state(connection, player_id) if player else None
+        return await history.load_player(connection, player_id)
 
 
 def _is_obsolete(player: Player, due: Due | None) -> bool:
@@ -163,35 +167,42 @@ async def _tell(budget: RequestBudget, error: FetchError) -> None:
 
 async def _store(db: Database, player: Player, state: State | None, observation: Observation) -> FetchReport:
     found = difference(state, observation.sheet, datetime.now(UTC))
-    async with db.writing() as connection:
-        stored = await history.store_look(
-            connection,
-            player.id,
-            found,
-            expected_version=state.version if state else 0,
-            new_metrics=observation.new_metrics,
-        )
+    stored = await history.store_look_together(
+        db,
+        player.id,
+        found,
+        expected_version=state.version if state else 0,
+        new_metrics=observation.new_metrics,
+    )
     if not stored:
         raise Deferred("another fetch of this player was stored meanwhile")
     outcome = Outcome.CHANGED if found.changes else Outcome.UNCHANGED
     return FetchReport(player.id, outcome, len(found.changes), found.is_first_look)
 
 
-async def _failed(fetcher: Fetcher, player: Player, error: FetchError) -> FetchReport:
+async def _put_off(schedules: Retries, player_id: int, due: Due | None, error: OsrsdiffError) -> FetchReport:
+    """What a fetch without a database comes to: it comes again soon, and counts as no failure."""
+    at = datetime.now(UTC) + timedelta(seconds=uniform(1.0, 1.5) * SOONEST_RETRY_S)
+    log.warning("player not fetched", player_id=player_id, reason=error, retry_at=at, **_due_fields(due))
+    await _move_next_fire(schedules, player_id, at, due)
+    return FetchReport(player_id, Outcome.DEFERRED, message=str(error), retry_at=at)
+
+
+async def _failed(fetcher: Fetcher, player: Player, due: Due | None, error: FetchError) -> FetchReport:
     now = datetime.now(UTC)
     if error.outcome is not Outcome.DEFERRED:
         async with fetcher.db.writing() as connection:
-            await table.record_attempt(connection, player.id, at=now, outcome=error.outcome, failed=True)
-            await failures.add(connection, player.id, at=now, outcome=error.outcome, message=str(error))
+            if await table.record_attempt(connection, player.id, at=now, outcome=error.outcome, failed=True):
+                await failures.add(connection, player.id, at=now, outcome=error.outcome, message=str(error))
     retry_at = _retry_at(player, error, now)
     if retry_at is not None and player.is_active:
-        await _move_next_fire(fetcher.schedules, player.id, retry_at)
+        await _move_next_fire(fetcher.schedules, player.id, retry_at, due)
     return FetchReport(player.id, error.outcome, message=str(error), retry_at=retry_at)
 
 
-async def _move_next_fire(schedules: Retries, player_id: int, at: datetime) -> None:
+async def _move_next_fire(schedules: Retries, player_id: int, at: datetime, due: Due | None) -> None:
     try:
-        await schedules.retry_player(player_id, at.timestamp())
+        await schedules.retry_player(player_id, at.timestamp(), beat=due.beat if due else None)
     except RedisUnreachable as error:
         log.warning("retry not scheduled, the next beat comes", player_id=player_id, reason=error)
 

@@ -5,9 +5,13 @@ Opening needs the database, since it is the truth and knows the instance's id; i
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
 
 from osrsdiff import redis_client
 from osrsdiff.config import EMBEDDED, Config
+from osrsdiff.errors import DatabaseUnreachable
+from osrsdiff.hiscores.budget import RequestBudget
 from osrsdiff.scheduling.broker import StreamBroker
 from osrsdiff.scheduling.manager import PlayerScheduleManager
 from osrsdiff.scheduling.results import ResultStore
@@ -31,7 +35,11 @@ class Instance:
         self.broker = StreamBroker(self.redis, self.load_prefix, concurrency=config.worker.concurrency)
         self.broker.with_result_backend(self.results)
         self.source = PlayerScheduleSource(
-            self.redis, self.load_prefix, load_fingerprint=self.load_fingerprint, max_queue=queue_places(config)
+            self.redis,
+            self.load_prefix,
+            load_fingerprint=self.load_fingerprint,
+            max_queue=queue_places(config),
+            catch_up_s=60.0 * config.scheduler.catch_up_minutes,
         )
         self.schedules = PlayerScheduleManager(self.source, self.broker)
         self._db: Database | None = None
@@ -40,16 +48,16 @@ class Instance:
 
     @property
     def db(self) -> Database:
-        """The database; `open` comes first."""
+        """The database. Raises DatabaseUnreachable before `open` has got hold of it."""
         if self._db is None:
-            raise RuntimeError("the instance is not open")
+            raise DatabaseUnreachable("The database is waited for.")
         return self._db
 
     @property
     def prefix(self) -> str:
-        """What every key of this instance in Redis starts with; `open` comes first."""
+        """What every key of this instance in Redis starts with. Raises DatabaseUnreachable before it is known."""
         if not self._prefix:
-            raise RuntimeError("the instance is not open")
+            raise DatabaseUnreachable("The database is waited for.")
         return self._prefix
 
     async def open(self, *, wait: bool) -> None:
@@ -63,6 +71,26 @@ class Instance:
         # an embedded Redis lies beside the database and moves with it
         is_embedded = self.config.redis.url == EMBEDDED
         self._fingerprint = own_id if is_embedded else await fingerprint(self._db)
+
+    async def attach(self) -> None:
+        """Makes ready to schedule and send. Redis may be away; raises RedisRefused, RedisOfAnotherDatabase."""
+        await self.source.attach()
+        await self.broker.attach()
+
+    def budget(self) -> RequestBudget:
+        """The request budget that all processes of the instance share."""
+        hiscores = self.config.hiscores
+        return RequestBudget(
+            self.redis, self.prefix, requests_per_second=hiscores.requests_per_second, burst=hiscores.burst
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
     async def close(self) -> None:
         """Closes database and Redis."""
@@ -88,14 +116,10 @@ async def open_instance(config: Config, *, wait: bool = False) -> AsyncIterator[
 
     Raises InstanceMissing, DatabaseNewer, SetupError, DatabaseUnreachable.
     """
-    instance = Instance(config)
-    try:
+    async with Instance(config) as instance:
         await instance.open(wait=wait)
-        await instance.source.attach()
-        await instance.broker.attach()
+        await instance.attach()
         yield instance
-    finally:
-        await instance.close()
 
 
 def queue_places(config: Config) -> int:

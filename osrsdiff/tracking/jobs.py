@@ -18,13 +18,13 @@ FAILURES_KEPT = 10_000
 T = TypeVar("T")
 
 
-async def run_reconcile(instance: Instance) -> Reconciled:
-    """A noted reconcile."""
+async def run_reconcile(instance: Instance) -> Reconciled | None:
+    """A noted reconcile; None where it failed."""
     return await _noted(instance, RECONCILE_TASK, lambda: reconcile(instance), lambda r: f"{r.differences} mended")
 
 
-async def run_prune(instance: Instance) -> int:
-    """Forgets the oldest failed fetches beyond a bound; how many."""
+async def run_prune(instance: Instance) -> int | None:
+    """Forgets the oldest failed fetches beyond a bound; how many, None where it failed."""
 
     async def prune() -> int:
         async with instance.db.writing() as connection:
@@ -33,14 +33,17 @@ async def run_prune(instance: Instance) -> int:
     return await _noted(instance, PRUNE_TASK, prune, lambda count: f"{count} forgotten")
 
 
-async def _noted(instance: Instance, name: str, work: Callable[[], Awaitable[T]], detail: Callable[[T], str]) -> T:
+async def _noted(
+    instance: Instance, name: str, work: Callable[[], Awaitable[T]], detail: Callable[[T], str]
+) -> T | None:
     async with instance.db.writing() as connection:
         run_id = await jobs.start(connection, name, now=datetime.now(UTC))
     try:
         result = await work()
     except OsrsdiffError as error:
         await _end(instance, run_id, "failed", str(error))
-        raise
+        log.warning("job failed", job=name, reason=error)
+        return None
     await _end(instance, run_id, "done", detail(result))
     log.info("job done", job=name, detail=detail(result))
     return result

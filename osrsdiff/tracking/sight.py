@@ -57,4 +57,8 @@ def _window(player: Player, period: str | None, start: datetime | None, end: dat
         return window_of(period or DEFAULT_PERIOD, now, player.created_at)
     if period is not None:
         raise InvalidPeriod("Give either a period or from and to, not both.")
+    if start is None and end is not None and end <= player.created_at:
+        raise InvalidPeriod(
+            f"{player.display_name} is tracked since {player.created_at:%Y-%m-%d}: nothing is known before."
+        )
     return window_between(start or player.created_at, end or now)

@@ -3,15 +3,16 @@
 from datetime import UTC, datetime
 
 from msgspec import Struct
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
-from osrsdiff.errors import DatabaseUnreachable, RedisRefused, RedisUnreachable
-from osrsdiff.hiscores.budget import RequestBudget
+from osrsdiff import logs
+from osrsdiff.errors import DatabaseUnreachable, RedisUnreachable
 from osrsdiff.scheduling.constants import RECONCILE_TASK
 from osrsdiff.scheduling.overview import Overview, overview
 from osrsdiff.storage import jobs
 from osrsdiff.storage import players as table
 from osrsdiff.tracking.instance import Instance
+
+log = logs.get(__name__)
 
 OK = "ok"
 
@@ -45,12 +46,17 @@ class Status(Struct, frozen=True):
 
 
 async def readiness(instance: Instance) -> Readiness:
-    """Whether players can be read, changed and fetched now."""
-    parts = {"database": await _database(instance)}
+    """Whether players can be read, changed and fetched now. What exactly is wrong stands in the log."""
+    parts = {"database": OK, "redis": OK}
     try:
+        await instance.db.ping()
         parts |= _processes(await overview(instance.redis, instance.prefix))
+    except DatabaseUnreachable as error:
+        log.debug("not ready", reason=error)
+        parts |= {"database": "does not answer", "redis": "not asked yet"}
     except RedisUnreachable as error:
-        parts["redis"] = str(error)
+        log.debug("not ready", reason=error)
+        parts["redis"] = "does not answer"
     return Readiness(all(part == OK for part in parts.values()), parts)
 
 
@@ -78,27 +84,8 @@ async def status(instance: Instance) -> Status:
     )
 
 
-async def refuse_bad_login(instance: Instance) -> None:
-    """Raises RedisRefused where the configured Redis answers, but not to this user. An absent one is waited for."""
-    try:
-        await instance.redis.ping()
-    except (AuthenticationError, NoPermissionError) as error:
-        raise RedisRefused(f"Redis refused the login of redis.url: {error}. Check its user and password.") from error
-    except (RedisError, OSError):
-        return
-
-
-async def _database(instance: Instance) -> str:
-    try:
-        await instance.db.ping()
-    except DatabaseUnreachable as error:
-        return str(error)
-    return OK
-
-
 def _processes(seen: Overview) -> dict[str, str]:
     return {
-        "redis": OK,
         "worker": OK if seen.workers_alive else "no worker is alive",
         "scheduler": OK if seen.schedulers_alive else "no scheduler is alive",
     }
@@ -112,15 +99,8 @@ async def _seen_in_redis(instance: Instance) -> Overview | None:
 
 
 async def _breaker_open_until(instance: Instance) -> datetime | None:
-    hiscores = instance.config.hiscores
-    budget = RequestBudget(
-        instance.redis,
-        instance.prefix,
-        requests_per_second=hiscores.requests_per_second,
-        burst=hiscores.burst,
-    )
     try:
-        until = (await budget.breaker()).open_until
+        until = (await instance.budget().breaker()).open_until
     except RedisUnreachable:
         return None
     return until if until and until > datetime.now(UTC) else None

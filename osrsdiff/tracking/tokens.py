@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from osrsdiff.storage.engine import Database
 from osrsdiff.storage.tokens import Scope, Token
 
 ADMIN_FILE_NAME = "admin-token"
+USE_NOTED_EVERY = timedelta(minutes=1)
 
 
 async def create_token(db: Database, name: str, scope: Scope) -> tuple[Token, str]:
@@ -23,10 +24,16 @@ async def create_token(db: Database, name: str, scope: Scope) -> tuple[Token, st
 
 
 async def verify_token(db: Database, plain: str) -> Token | None:
-    """The valid token with this plain text; None where unknown or revoked."""
+    """The valid token with this plain text; None where unknown or revoked. Notes its use, once a minute at most."""
     async with db.reading() as connection:
         token = await table.by_hash(connection, _hash(plain))
-    return token if token and token.revoked_at is None else None
+    if token is None or token.revoked_at is not None:
+        return None
+    now = datetime.now(UTC)
+    if token.last_used_at is None or now - token.last_used_at >= USE_NOTED_EVERY:
+        async with db.writing() as connection:
+            await table.record_use(connection, token.id, now)
+    return token
 
 
 async def list_tokens(db: Database) -> list[Token]:

@@ -90,7 +90,7 @@ async def test_what_tells_nothing_of_players_is_always_open(api: Ask, path: str)
 
 async def test_a_revoked_token_ends_within_seconds(instance: Instance) -> None:
     now = [0.0]
-    gate = Gate(instance.db, public_read=True, clock=lambda: now[0])
+    gate = Gate(lambda: instance.db, public_read=True, clock=lambda: now[0])
     token, plain = await create_token(instance.db, "short", Scope.ADMIN)
     await gate.admit(f"Bearer {plain}", Access.ADMIN)
     await revoke_token(instance.db, token.id)
@@ -100,17 +100,30 @@ async def test_a_revoked_token_ends_within_seconds(instance: Instance) -> None:
     assert refused.value.kind is problems.UNAUTHORIZED
 
 
-async def test_a_valid_token_is_looked_up_once_in_a_while(
-    api: Ask, lynx: Player, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The tokens that were looked up."""
+    seen: list[object] = []
     verify = auth.verify_token
 
     async def counted(*arguments: object) -> object:
-        asked.append(arguments)
+        seen.append(arguments)
         return await verify(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(auth, "verify_token", counted)
+    return seen
+
+
+@private
+async def test_who_reads_is_looked_up_once_in_a_while(
+    api: Ask, lynx: Player, read_token: str, asked: list[object]
+) -> None:
+    for _ in range(3):
+        assert (await api("GET", LYNX, token=read_token)).status == 200
+    assert len(asked) == 1
+
+
+async def test_who_changes_something_is_looked_up_each_time(api: Ask, lynx: Player, asked: list[object]) -> None:
     for _ in range(3):
         assert (await api("PATCH", LYNX, json={"is_active": True})).status == 200
-    assert len(asked) == 1
+    assert len(asked) == 3

@@ -89,7 +89,7 @@ def test_pausing_and_resuming(player: Invoke) -> None:
     player("add", "a", "b")
     result = player("pause", "a", "b")
     assert result.exit_code == 0, result.stderr
-    assert "paused; takes effect once Redis answers" in result.stdout
+    assert "paused; takes effect when `osrsdiff run` has a Redis again" in result.stdout
     assert names(player("list", "--paused", "--json")) == ["a", "b"]
     assert player("resume", "b").exit_code == 0
     assert names(player("list", "--active", "--json")) == ["b"]
@@ -111,11 +111,11 @@ def test_a_player_never_looked_at_is_shown(player: Invoke) -> None:
     assert "never" in player("show", "lynx_titan").stdout
 
 
-def test_fetching_now_needs_redis(player: Invoke) -> None:
+def test_fetching_now_needs_something_that_runs(player: Invoke) -> None:
     player("add", "a")
     result = player("fetch", "a")
     assert (result.exit_code, result.stdout) == (4, "")
-    assert "Redis" in result.stderr
+    assert "Nothing is running here. Start it with: osrsdiff run" in result.stderr
 
 
 def test_removing_deletes(player: Invoke) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -294,6 +295,28 @@ async def test_a_request_in_order_costs_one_round_trip(budget_of: MakeBudget, as
         await budget.take()
         await budget.succeeded()
     assert asked == {"EVALSHA": 10}
+
+
+async def test_who_asks_at_the_same_moment_shares_a_round_trip(budget_of: MakeBudget, asked: Counter[str]) -> None:
+    budget = budget_of(burst=3)
+    await budget.take("fern")
+    asked.clear()
+    fern = asyncio.gather(budget.release("fern"), budget.take("fern"))
+    others = asyncio.gather(*(budget.take(name) for name in ("moth", "moth", "wren")), return_exceptions=True)
+    await fern
+    moth, second_moth, wren = await others
+    assert asked == {"EVALSHA": 1}
+    assert moth is None
+    assert "another request about moth" in str(second_moth)
+    assert wren.retry_after_s == about(100)
+
+
+async def test_of_those_who_ask_at_once_after_the_pause_one_is_the_probe(budget_of: MakeBudget, later: Later) -> None:
+    budget = budget_of(burst=100)
+    await budget.troubled(None)
+    await later(20)
+    answers = await asyncio.gather(*(budget.take() for _ in range(5)), return_exceptions=True)
+    assert [isinstance(answer, Deferred) for answer in answers] == [False, True, True, True, True]
 
 
 async def test_after_a_probes_success_a_request_costs_one_round_trip_again(

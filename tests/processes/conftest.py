@@ -74,11 +74,11 @@ class Program:
 class Run:
     """A running instance in a data directory of its own."""
 
-    def __init__(self, data_dir: Path, environment: dict[str, str], python: str) -> None:
+    def __init__(self, data_dir: Path, environment: dict[str, str], python: str, role: str) -> None:
         self.data_dir = data_dir
         self.python = python
         self.environment = {"OSRSDIFF_API__PORT": "0", "OSRSDIFF_DATA_DIR": str(data_dir), **environment}
-        self.program = Program("osrsdiff", "run", environment=self.environment, cwd=data_dir, python=python)
+        self.program = Program("osrsdiff", role, environment=self.environment, cwd=data_dir, python=python)
         self.url = ""
 
     def ready(self) -> "Run":
@@ -167,7 +167,7 @@ def start_run(tmp_path: Path, simulation_url: str) -> Iterator[Callable[..., Run
     """Starts instances; whatever still runs at the end of the test is killed."""
     started: list[Run] = []
 
-    def start(data_dir: Path | None = None, python: str = PYTHON, **environment: str) -> Run:
+    def start(data_dir: Path | None = None, python: str = PYTHON, role: str = "run", **environment: str) -> Run:
         directory = data_dir or tmp_path / "data"
         directory.mkdir(exist_ok=True)
         settings = {
@@ -175,7 +175,7 @@ def start_run(tmp_path: Path, simulation_url: str) -> Iterator[Callable[..., Run
             "OSRSDIFF_HISCORES__REQUESTS_PER_SECOND": "50",
             "OSRSDIFF_HISCORES__BURST": "50",
         }
-        started.append(Run(directory, settings | environment, python))
+        started.append(Run(directory, settings | environment, python, role))
         return started[-1]
 
     yield start

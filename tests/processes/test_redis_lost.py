@@ -3,7 +3,10 @@
 import json
 import shutil
 import signal
+import socket
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -55,9 +58,32 @@ def test_a_player_added_while_nothing_runs_is_fetched_by_the_next_run(
 ) -> None:
     first = start_run().ready()
     first.program.stop(signal.SIGTERM)
-    added = first.command("player", "add", NAME, "--interval", "1")
+    added = first.command("player", "add", NAME, "--interval", "1440")
     assert added.returncode == 0
     assert "osrsdiff run" in added.stdout + added.stderr
     second = start_run(first.data_dir).ready()
     eventually(lambda: is_scheduled(second), "the player is scheduled", 30)
-    second.program.line("player fetched.* schedule_id=player_fetch_1 ", 90)
+    second.program.line("player fetched.* schedule_id=player_fetch_1 ", 30)
+
+
+def test_a_configured_redis_that_comes_back_empty_is_filled_again(
+    start_run: Callable[..., Any], eventually: Callable[..., None], tmp_path: Path
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    command = [embedded_redis.server_binary(), *options]
+    redis = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        run = start_run(OSRSDIFF_REDIS__URL=f"redis://127.0.0.1:{port}").ready()
+        assert run.command("player", "add", NAME).returncode == 0
+        for _ in range(2):
+            redis.kill()
+            redis.wait(10)
+            redis = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            eventually(lambda: is_scheduled(run), "the schedule is there again", 30)
+            eventually(lambda: run.get("/readyz")[0] == 200, "every process has given a sign of life again", 30)
+    finally:
+        redis.kill()
+        redis.wait(10)

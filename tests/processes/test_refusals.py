@@ -16,8 +16,9 @@ from osrsdiff import embedded_redis
 
 
 def refused(run: Any, pattern: str) -> None:
-    """The run ends by itself with exit code 3 and says why on its last line."""
+    """The run ends by itself with exit code 3 and says why on its last line, without a traceback before it."""
     assert run.program.process.wait(20) == 3, run.program.lines
+    assert not [line for line in run.program.lines if "Traceback" in line], run.program.lines
     assert [line for line in run.program.lines if line.startswith("Error: ")] == run.program.lines[-1:]
     run.program.line(rf"^Error: .*{pattern}")
     assert run.processes() == {}
@@ -57,7 +58,9 @@ def test_a_port_in_use(start_run: Callable[..., Any]) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused(start_run(OSRSDIFF_API__PORT=str(port)), rf"{port}.*in use")
+        run = start_run(OSRSDIFF_API__PORT=str(port))
+        refused(run, rf"{port}.*in use")
+    assert [path.name for path in run.data_dir.iterdir()] == ["run.lock"]
 
 
 def test_a_malformed_redis_url(start_run: Callable[..., Any]) -> None:
@@ -66,7 +69,9 @@ def test_a_malformed_redis_url(start_run: Callable[..., Any]) -> None:
 
 def test_a_refused_redis_login(start_run: Callable[..., Any], redis_port: Callable[[], int]) -> None:
     port = redis_port()
-    refused(start_run(OSRSDIFF_REDIS__URL=f"redis://:wrong@127.0.0.1:{port}"), "Redis refuse")
+    run = start_run(OSRSDIFF_REDIS__URL=f"redis://:wrong@127.0.0.1:{port}")
+    refused(run, "Redis refuses the configured user or password")
+    assert not (run.data_dir / "osrsdiff.db").exists()
 
 
 def test_a_redis_that_does_not_answer_yet_is_waited_for(
@@ -74,9 +79,9 @@ def test_a_redis_that_does_not_answer_yet_is_waited_for(
 ) -> None:
     run = start_run(OSRSDIFF_REDIS__URL=f"redis://:right@127.0.0.1:{redis_port.port}")
     run.url = run.program.line(r"api +\|.*(http://127\.0\.0\.1:\d+)")[1]
+    eventually(lambda: run.get("/readyz")[1]["parts"]["database"] == "ok", "the database is there")
     status, body = run.get("/readyz")
-    assert (status, body["parts"]["database"]) == (503, "ok")
-    assert body["parts"]["redis"] != "ok"
+    assert (status, body["parts"]["redis"]) == (503, "does not answer")
     assert run.get("/api/v1/players")[0] == 200
     redis_port()
     run.ready()
@@ -136,4 +141,7 @@ def test_a_copy_of_a_database_may_not_use_its_redis(
     copy = tmp_path / "copy"
     shutil.copytree(first.data_dir, copy)
     refused(start_run(copy, OSRSDIFF_REDIS__URL=url), "another copy of this database")
+    worker = start_run(copy, role="worker", OSRSDIFF_REDIS__URL=url)
+    assert worker.program.process.wait(20) == 3
+    worker.program.line("^Error: .*another copy of this database")
     assert start_run(first.data_dir, OSRSDIFF_REDIS__URL=url).ready().get("/readyz")[0] == 200

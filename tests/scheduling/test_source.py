@@ -396,7 +396,7 @@ async def test_other_schedules_than_players_work_too(source: PlayerScheduleSourc
     assert soon == pytest.approx(time.time() + 90, abs=2)
 
 
-async def test_a_lost_redis_is_said_once_and_marked_when_somebody_sees_to_it(
+async def test_a_rebuild_is_asked_for_until_somebody_has_marked_redis_as_complete(
     make_source: MakeSource, redis: Redis, keys: Keys, eventually: Eventually
 ) -> None:
     asked: list[int] = []
@@ -408,6 +408,7 @@ async def test_a_lost_redis_is_said_once_and_marked_when_somebody_sees_to_it(
         asked.append(1)
         if len(asked) == 1:
             raise RedisUnreachable("not yet")
+        await source.mark()
 
     source = make_source(load_fingerprint=fingerprint, on_lost=on_lost)
     await source.startup()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import bindparam, func, insert, literal_column, select, text, update
+from sqlalchemy import Executable, bindparam, func, insert, literal_column, select, text, update
 
 from osrsdiff.errors import ConfigError, DatabaseBusy, DatabaseUnreachable, InstanceMissing, SetupError
 from osrsdiff.storage import players, sqlite
@@ -145,6 +146,74 @@ async def test_a_batch_ends_at_a_step_that_must_hit_and_does_not(db: Database) -
         )
     assert not done
     assert await names(db) == ["a", "b"]
+
+
+async def test_writes_that_share_a_commit_share_nothing_else(db: Database) -> None:
+    missing = Step(RENAME, {"old": "missing", "new": "found"}, must_hit=True)
+    misses, nameless = [Step(ADD, {"name": "a", "at": 1}), missing], [Step(ADD, {"name": None, "at": 1})]
+    results = await asyncio.gather(
+        db.write_together([Step(ADD, {"name": "b", "at": 1})]),
+        db.write_together(misses),
+        db.write_together([Step(ADD, {"name": "c", "at": 1}), *nameless]),
+        db.write_together([Step(ADD, [{"name": "d", "at": 1}, {"name": "e", "at": 1}])]),
+        return_exceptions=True,
+    )
+    assert results[:2] == [True, False]
+    assert isinstance(results[2], Exception)
+    assert results[3] is True
+    assert await names(db) == ["b", "d", "e"]
+
+
+@on_sqlite
+async def test_what_waits_for_the_writer_is_committed_at_once(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[int] = []
+    write_each = sqlite._write_each
+
+    def counted(group: list[list[sqlite._Ready]], raw: sqlite3.Connection) -> list[bool | Exception]:
+        groups.append(len(group))
+        return write_each(group, raw)
+
+    monkeypatch.setattr(sqlite, "_write_each", counted)
+    writes = (db.write_together([Step(ADD, {"name": f"{n:02}", "at": 1})]) for n in range(sqlite.MOST_AT_ONCE + 1))
+    assert all(await asyncio.gather(*writes))
+    assert groups == [sqlite.MOST_AT_ONCE, 1]
+    assert len(await names(db)) == sqlite.MOST_AT_ONCE + 1
+
+
+@on_sqlite
+async def test_a_write_that_breaks_the_shared_transaction_fails_for_all_and_stores_nothing(db: Database) -> None:
+    results = await asyncio.gather(
+        db.write_together([Step(ADD, {"name": "a", "at": 1})]),
+        db.write_together([Step(text("ROLLBACK"))]),
+        return_exceptions=True,
+    )
+    assert [isinstance(result, Exception) for result in results] == [True, True]
+    assert await db.write_together([Step(ADD, {"name": "b", "at": 1})])
+    assert await names(db) == ["b"]
+
+
+async def test_whoever_stops_waiting_for_a_shared_commit_leaves_the_others_theirs(db: Database) -> None:
+    impatient = asyncio.create_task(db.write_together([Step(ADD, {"name": "a", "at": 1})]))
+    patient = asyncio.create_task(db.write_together([Step(ADD, {"name": "b", "at": 1})]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert await patient
+    assert await db.write_together([Step(ADD, {"name": "c", "at": 1})])
+    assert [name for name in await names(db) if name != "a"] == ["b", "c"]
+
+
+async def test_of_what_is_read_at_the_same_moment_each_gets_its_own_answer(db: Database) -> None:
+    await add(db, "a")
+
+    async def read(statement: Executable) -> object:
+        async with db.reading() as conn:
+            return await conn.one(statement)
+
+    broken = text("SELECT * FROM nowhere")
+    results = await asyncio.gather(*map(read, [COUNT, broken, NAMES, broken, COUNT]), return_exceptions=True)
+    assert results[0::2] == [(1,), ("a",), (1,)]
+    assert all(isinstance(result, Exception) for result in results[1::2])
 
 
 async def test_a_batch_of_nothing_is_fine(db: Database) -> None:

@@ -231,6 +231,49 @@ async def test_of_two_looks_compared_with_the_same_state_one_is_stored(
     assert (await state_of(db, player)).version == 2
 
 
+async def test_of_looks_that_share_a_commit_each_is_compared_with_its_own_state(
+    db: Database, add_player: AddPlayer, store: StoreLook, kills: Make, now: datetime
+) -> None:
+    one, other = await add_player("one"), await add_player("other")
+    for player in (one, other):
+        await store(player, {"zulrah": kills(1)}, now)
+
+    async def store_together(player: Player, number: int) -> bool:
+        found = difference(await state_of(db, player), {"zulrah": kills(number)}, now + HOUR)
+        return await history.store_look_together(db, player.id, found, expected_version=1)
+
+    stored = await asyncio.gather(*(store_together(player, number) for player in (one, other) for number in (2, 3)))
+    assert sorted(stored[:2]) == sorted(stored[2:]) == [False, True]
+    assert await count(db, snapshots) == await count(db, changes) == 4
+    assert (await state_of(db, one)).version == (await state_of(db, other)).version == 2
+
+
+async def test_a_look_that_shares_a_commit_registers_metrics_first(
+    db: Database, add_player: AddPlayer, kills: Make, now: datetime
+) -> None:
+    boss = Metric("a_later_boss", "A Later Boss", MetricKind.BOSS)
+    players_ = [await add_player(name) for name in ("one", "two")]
+    found = difference(None, {"a_later_boss": kills(1)}, now)
+    store_look = history.store_look_together
+    looks = (store_look(db, player.id, found, expected_version=0, new_metrics=[boss]) for player in players_)
+    assert await asyncio.gather(*looks) == [True, True]
+    assert await count(db, metrics) == 1
+
+
+async def test_a_player_and_what_is_known_of_it_come_together(
+    db: Database, add_player: AddPlayer, store: StoreLook, kills: Make, now: datetime
+) -> None:
+    seen, unseen = await add_player("seen"), await add_player("unseen")
+    await store(seen, {"zulrah": kills(1)}, now)
+    async with db.reading() as conn:
+        assert await history.load_player(conn, seen.id) == (
+            await players.by_id(conn, seen.id),
+            await history.load_state(conn, seen.id),
+        )
+        assert await history.load_player(conn, unseen.id) == (unseen, None)
+        assert await history.load_player(conn, 12_345) is None
+
+
 async def test_of_two_first_looks_one_is_stored(
     db: Database, add_player: AddPlayer, kills: Make, now: datetime
 ) -> None:

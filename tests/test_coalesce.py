@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from osrsdiff.scheduling.coalesce import Coalescer
+from osrsdiff.coalesce import Coalescer
 
 
 class Flushes:
