@@ -219,8 +219,7 @@ async def test_an_overfull_plan_serves_everybody_in_turn(make_source: MakeSource
         for task in await source.get_schedules():
             assert await send(source, task)
             served.append(task.schedule_id)
-    assert len(served) == 50
-    assert len(set(served)) == 50
+    assert len(set(served[:50])) == 50  # who falls due again meanwhile comes after those who still wait
 
 
 async def test_stale_claims_come_back_even_when_the_queue_is_full(
