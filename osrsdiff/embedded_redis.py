@@ -5,6 +5,7 @@ Imports no client, so that a process which only supervises stays small.
 
 import os
 import shutil
+import stat
 import tempfile
 from hashlib import sha256
 from importlib.util import find_spec
@@ -32,12 +33,25 @@ def prepare_directories(data_dir: Path) -> None:
     for directory in (data_dir / "redis", socket_path(data_dir).parent):
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            owner = directory.stat().st_uid
+            _refuse_a_strangers(directory)
             directory.chmod(0o700)
         except OSError as error:
             raise SetupError(f"The directory {directory} can't be made or used: {error.strerror}.") from error
-        if owner != os.getuid():
-            raise SetupError(f"The directory {directory} belongs to another user; osrsdiff won't keep a socket there.")
+
+
+def trusted_socket_path(data_dir: Path) -> Path:
+    """`socket_path` for clients. Raises SetupError where somebody else has put a directory in its place."""
+    path = socket_path(data_dir)
+    if data_dir not in path.parents and os.path.lexists(path.parent):
+        _refuse_a_strangers(path.parent)
+    return path
+
+
+def _refuse_a_strangers(directory: Path) -> None:
+    """A directory in a place that everybody may write to must be our own, and no link to another."""
+    found = directory.lstat()
+    if found.st_uid != os.getuid() or stat.S_ISLNK(found.st_mode):
+        raise SetupError(f"The directory {directory} belongs to another user; osrsdiff won't keep a socket there.")
 
 
 def server_binary() -> str:

@@ -6,13 +6,13 @@ from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
 from osrsdiff.config import EMBEDDED, Config
-from osrsdiff.embedded_redis import socket_path
+from osrsdiff.embedded_redis import trusted_socket_path
 from osrsdiff.errors import RedisRefused
 
 
 def redis_url(config: Config) -> str:
-    """The URL of the configured Redis; for the embedded one that of its socket."""
-    return f"unix://{socket_path(config.data_dir)}" if config.redis.url == EMBEDDED else config.redis.url
+    """The URL of the configured Redis; for the embedded one that of its socket. Raises SetupError: see there."""
+    return f"unix://{trusted_socket_path(config.data_dir)}" if config.redis.url == EMBEDDED else config.redis.url
 
 
 def create(url: str) -> Redis:

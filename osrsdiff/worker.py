@@ -15,12 +15,13 @@ from taskiq import Context, TaskiqDepends, TaskiqEvents, TaskiqMessage, TaskiqSc
 
 from osrsdiff import config as configuration
 from osrsdiff import lifeline, logs
+from osrsdiff.errors import RedisUnreachable
 from osrsdiff.scheduling.broker import StreamBroker
 from osrsdiff.scheduling.constants import FETCH_TASK, PRUNE_TASK, RECONCILE_TASK
 from osrsdiff.scheduling.fixed import FixedJobSource
 from osrsdiff.tracking import jobs
 from osrsdiff.tracking.fetch import Due, fetch_player, open_fetcher
-from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.instance import Instance, queue_places
 
 log = logs.get(__name__)
 
@@ -51,8 +52,19 @@ def create_scheduler() -> TaskiqScheduler:
     instance = _configured_instance()
     broker = _with_tasks(instance)
     instance.source.on_lost = lambda: broker.send(RECONCILE_TASK)
+    instance.source.admission = lambda: admitted(instance)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
     return _Scheduler(instance, broker)
+
+
+async def admitted(instance: Instance) -> int:
+    """How many scheduled fetches may wait: what the budget serves soon; one, a probe, while the breaker is open."""
+    places = queue_places(instance.config)
+    try:
+        state = await instance.budget().breaker()
+    except RedisUnreachable:
+        return places  # whoever claims finds out by itself
+    return 1 if state.open_until else places
 
 
 async def fetch_player_hiscores_task(

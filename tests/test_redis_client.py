@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from osrsdiff import embedded_redis, redis_client
 from osrsdiff.config import Config
 from osrsdiff.config import Redis as RedisKeys
-from osrsdiff.errors import RedisRefused
+from osrsdiff.errors import RedisRefused, SetupError
 
 
 def test_embedded_redis_is_reached_over_its_socket(tmp_path: Path) -> None:
@@ -30,6 +30,19 @@ def test_a_long_data_directory_gets_a_short_socket_path_for_its_owner_alone(tmp_
     embedded_redis.prepare_directories(directory)
     assert path.parent.stat().st_mode & 0o777 == 0o700
     path.parent.rmdir()
+
+
+def test_a_strangers_directory_in_a_shared_place_is_not_trusted(tmp_path: Path) -> None:
+    directory = tmp_path / ("d" * 120)
+    path = embedded_redis.socket_path(directory)
+    assert embedded_redis.trusted_socket_path(directory) == path
+    path.parent.symlink_to(tmp_path)
+    try:
+        for use in (embedded_redis.trusted_socket_path, embedded_redis.prepare_directories):
+            with pytest.raises(SetupError, match="belongs to another user"):
+                use(directory)
+    finally:
+        path.parent.unlink()
 
 
 def test_malformed_url_is_refused() -> None:

@@ -3,10 +3,11 @@
 import pytest
 from redis.asyncio import Redis
 
+from osrsdiff import worker
 from osrsdiff.scheduling.constants import schedule_id_of
 from osrsdiff.storage import players as table
 from osrsdiff.tracking import jobs, reconcile
-from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.instance import Instance, queue_places
 from osrsdiff.tracking.players import add_player, get_player
 from osrsdiff.tracking.reconcile import Reconciled
 from osrsdiff.tracking.status import status
@@ -97,6 +98,12 @@ async def test_more_players_than_a_page_are_all_seen(instance: Instance, monkeyp
     await instance.source.delete_schedules(schedule_id_of(player_id) for player_id in ids)
     report = await reconcile.reconcile(instance)
     assert (report.players, report.missing_in_redis.count) == (5, 5)
+
+
+async def test_while_the_breaker_is_open_one_probe_is_admitted(instance: Instance) -> None:
+    assert await worker.admitted(instance) == queue_places(instance.config) > 1
+    await instance.budget().troubled(60.0)
+    assert await worker.admitted(instance) == 1
 
 
 async def test_a_noted_run_shows_in_the_status(instance: Instance) -> None:
