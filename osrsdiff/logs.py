@@ -87,5 +87,5 @@ def _second(created: int) -> str:
 
 def _pair(field: tuple[str, object]) -> str:
     name, value = field
-    text = str(value)
+    text = value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
     return f"{name}={msgspec.json.encode(text).decode() if _NEEDS_QUOTES.search(text) else text}"

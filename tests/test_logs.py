@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -22,6 +23,12 @@ def test_text_line_holds_event_and_fields(capsys: pytest.CaptureFixture[str]) ->
     logs.get("x").info("player fetched", player="lynx titan", metrics=4, empty="")
     _, level, text = capsys.readouterr().err.split(maxsplit=2)
     assert (level, text) == ("INFO", 'player fetched player="lynx titan" metrics=4 empty=""\n')
+
+
+def test_a_time_is_written_as_iso_8601(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.setup("info", "text")
+    logs.get("x").info("put off", retry_at=datetime(2026, 1, 31, 12, 0, 0, 5, UTC))
+    assert capsys.readouterr().err.endswith("put off retry_at=2026-01-31T12:00:00+00:00\n")
 
 
 def test_a_line_break_in_a_field_makes_no_second_line(capsys: pytest.CaptureFixture[str]) -> None:
