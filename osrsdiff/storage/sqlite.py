@@ -211,7 +211,7 @@ class SqliteDriver:
         self._links: list[aiosqlite.Connection] = []
         self._writer: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
-        self._endings: set[asyncio.Task[None]] = set()
+        self._unfinished: set[asyncio.Task[None]] = set()
         self._groups: Coalescer[list[_Ready], bool] = Coalescer(self._write_group, most=MOST_AT_ONCE)
 
     async def open(self) -> None:
@@ -229,6 +229,7 @@ class SqliteDriver:
         """Waits for the transaction that is being written, then closes everything."""
         await self._groups.drained()
         async with self._writing:
+            await asyncio.gather(*self._unfinished, return_exceptions=True)
             while self._links:
                 await self._links.pop().close()
 
@@ -269,9 +270,13 @@ class SqliteDriver:
 
     async def _end(self, ending: Coroutine[Any, Any, None]) -> None:
         """Runs `ending` to its end and frees the writer, even where the caller is cancelled meanwhile."""
-        task = asyncio.ensure_future(self._ended(ending))
-        self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
+        await self._to_its_end(self._ended(ending))
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Awaits `work`, which goes on where the caller is cancelled; `close` waits for it."""
+        task = asyncio.ensure_future(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
         await asyncio.shield(task)
 
     async def _ended(self, ending: Coroutine[Any, Any, None]) -> None:
@@ -281,16 +286,20 @@ class SqliteDriver:
             self._writing.release()
 
     async def _connect(self, pragmas: Sequence[str]) -> aiosqlite.Connection:
+        """An open link, which `close` will close: also one whose caller is cancelled while it is being opened."""
         link = aiosqlite.Connection(partial(open_file, self._path, pragmas=pragmas), iter_chunk_size=64)
         # A process that ends without closing must end all the same; SQLite loses nothing by it.
         link._thread.daemon = True
+        await self._to_its_end(self._opened(link))
+        return link
+
+    async def _opened(self, link: aiosqlite.Connection) -> None:
         try:
             await link
         except Exception:
             link._thread.join()  # it is ending, and must not outlive the event loop that it reports to
             raise
         self._links.append(link)
-        return link
 
 
 class _Ready:
