@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
+import anyio
+
 from osrsdiff import redis_client
 from osrsdiff.config import EMBEDDED, Config
 from osrsdiff.errors import DatabaseUnreachable
@@ -42,6 +44,7 @@ class Instance:
             catch_up_s=60.0 * config.scheduler.catch_up_minutes,
         )
         self.schedules = PlayerScheduleManager(self.source, self.broker)
+        self._opening = anyio.Lock()
         self._db: Database | None = None
         self._prefix = ""
         self._fingerprint = ""
@@ -62,15 +65,23 @@ class Instance:
 
     async def open(self, *, wait: bool) -> None:
         """Connects the database. `wait`: for the server and the schema, as roles do; otherwise SetupError says why."""
-        if self._db is not None:
-            return
-        self._db = await (wait_for_schema if wait else _connect_ready)(self.config.database_url)
-        async with self._db.reading() as connection:
+        async with self._opening:
+            if self._db is None:
+                database = await (wait_for_schema if wait else _connect_ready)(self.config.database_url)
+                try:
+                    await self._learn_identity(database)
+                except BaseException:
+                    await database.close()
+                    raise
+                self._db = database  # last: whoever sees the database may rely on the prefix
+
+    async def _learn_identity(self, database: Database) -> None:
+        async with database.reading() as connection:
             own_id = await instance_id(connection)
-        self._prefix = f"osrsdiff:{own_id}:"
         # an embedded Redis lies beside the database and moves with it
         is_embedded = self.config.redis.url == EMBEDDED
-        self._fingerprint = own_id if is_embedded else await fingerprint(self._db)
+        self._fingerprint = own_id if is_embedded else await fingerprint(database)
+        self._prefix = f"osrsdiff:{own_id}:"
 
     async def attach(self) -> None:
         """Makes ready to schedule and send. Redis may be away; raises RedisRefused, RedisOfAnotherDatabase."""
