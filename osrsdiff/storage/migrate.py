@@ -37,7 +37,7 @@ from osrsdiff.storage.dialects import (
 )
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.epoch import seconds
-from osrsdiff.storage.sqlite import explained, open_file
+from osrsdiff.storage.sqlite_file import explained, open_file
 from osrsdiff.storage.tables import instance, metadata
 
 LOCK_TIMEOUT_S = 60

@@ -7,7 +7,7 @@ read at the same moment goes there together, and those who only want to write a 
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import cycle
@@ -18,70 +18,18 @@ import aiosqlite
 from sqlalchemy import Executable
 
 from osrsdiff.coalesce import Coalescer
-from osrsdiff.errors import DatabaseBusy, InstanceMissing, SetupError
+from osrsdiff.storage import sqlite_work as on_thread
 from osrsdiff.storage.connection import NOTHING, MetricIds, Params, Row, Step
 from osrsdiff.storage.dialects import SQLITE_PRAGMAS, compiling_for
-from osrsdiff.storage.statements import Compiled, Statements
+from osrsdiff.storage.sqlite_file import explained, open_file
+from osrsdiff.storage.sqlite_work import Ready, Work, ready
+from osrsdiff.storage.statements import Statements
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
 
 READERS = 2
 MOST_AT_ONCE = 32
 """Reads that share a trip, batches that share a commit: each waits for all of them."""
-OLDEST_SQLITE = (3, 35)  # INSERT … RETURNING
-
-
-def open_file(path: Path, *, pragmas: Sequence[str] = SQLITE_PRAGMAS) -> sqlite3.Connection:
-    """A connection without transactions of its own to a file that is there already.
-
-    Raises SetupError where the file is no database or can't be used by this user, InstanceMissing where it isn't there.
-    """
-    require_file(path)
-    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        raise SetupError(f"This Python has SQLite {sqlite3.sqlite_version}; osrsdiff needs 3.35 or newer.")
-    try:
-        raw = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=10)
-    except sqlite3.Error as error:
-        raise explained(error, path) from error
-    try:
-        for pragma in pragmas:
-            raw.execute(pragma)
-        raw.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
-        raw.close()
-        raise explained(error, path) from error
-    return raw
-
-
-def require_file(path: Path) -> None:
-    """Raises InstanceMissing where no file is there, SetupError where this user may not look."""
-    try:
-        there = path.exists()
-    except OSError as error:
-        raise SetupError(f"The database {path} is not readable for this user: {error.strerror}.") from error
-    if not there:
-        raise InstanceMissing(
-            f"There is no osrsdiff database at {path}. Start one with: osrsdiff run. "
-            "If yours is elsewhere, name its directory with --data-dir or OSRSDIFF_DATA_DIR."
-        )
-
-
-def explained(error: sqlite3.Error, path: Path) -> Exception:
-    """The error that says what to do about one of SQLite's; `error` itself where it is nobody's to mend."""
-    match (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF:
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return DatabaseBusy(f"Another process keeps the database {path} locked.")
-        case sqlite3.SQLITE_NOTADB:
-            return SetupError(f"{path} is not a SQLite database. Move it away, or name another with database.url.")
-        case sqlite3.SQLITE_CORRUPT:
-            return SetupError(f"The database {path} is damaged ({error}). Restore a backup of it.")
-        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_READONLY | sqlite3.SQLITE_AUTH:
-            return SetupError(f"The database {path} can't be opened for writing by this user ({error}).")
-        case sqlite3.SQLITE_FULL:
-            return SetupError(f"No space is left for the database {path}.")
-        case _:
-            return error
 
 
 class SqliteConnection:
@@ -95,21 +43,21 @@ class SqliteConnection:
 
     async def all(self, statement: Executable, params: Params = NOTHING) -> list[Row]:
         compiled = self._statements(statement)
-        return await self._on_thread(partial(_fetch_all, compiled.sql, compiled.values(params)))
+        return await self._on_thread(partial(on_thread.fetch_all, compiled.sql, compiled.values(params)))
 
     async def one(self, statement: Executable, params: Params = NOTHING) -> Row | None:
         compiled = self._statements(statement)
-        return await self._on_thread(partial(_fetch_one, compiled.sql, compiled.values(params)))
+        return await self._on_thread(partial(on_thread.fetch_one, compiled.sql, compiled.values(params)))
 
     async def run(self, statement: Executable, params: Params = NOTHING) -> int:
         compiled = self._statements(statement)
-        return await self._on_thread(partial(_run, compiled.sql, compiled.values(params)))
+        return await self._on_thread(partial(on_thread.run, compiled.sql, compiled.values(params)))
 
     async def run_many(self, statement: Executable, rows: Sequence[Params]) -> None:
         await self.run_all([Step(statement, rows)])
 
     async def run_all(self, steps: Sequence[Step]) -> bool:
-        return await self._on_thread(partial(_run_all, _ready(self._statements, steps)))
+        return await self._on_thread(partial(on_thread.run_all, ready(self._statements, steps)))
 
     def after_commit(self, act: Callable[[], None]) -> None:
         act()  # what is read is committed
@@ -144,7 +92,7 @@ class SqliteReader(SqliteConnection):
         return result
 
     async def _in_one_trip(self, works: list[Work[Any]]) -> list[Any]:
-        return self._explained(await super()._on_thread(partial(_each, works)))
+        return self._explained(await super()._on_thread(partial(on_thread.each, works)))
 
 
 class SqliteTransaction(SqliteConnection):
@@ -166,14 +114,14 @@ class SqliteTransaction(SqliteConnection):
         for act in self._after_commit:
             act()
 
-    async def write_each(self, group: list[list["_Ready"]]) -> list[bool | Exception]:
+    async def write_each(self, group: list[list[Ready]]) -> list[bool | Exception]:
         """Begins, writes and commits; a batch that fails, or misses what it must hit, is undone alone."""
-        return self._explained(await super()._on_thread(partial(_write_each, group)))
+        return self._explained(await super()._on_thread(partial(on_thread.write_each, group)))
 
     async def roll_back(self) -> None:
         """Undoes everything, once the thread has ended what it is at."""
         if self._asked:
-            await super()._on_thread(_roll_back)
+            await super()._on_thread(on_thread.roll_back)
 
     async def _on_thread(self, work: Work[T]) -> T:
         self._asked = True
@@ -212,7 +160,7 @@ class SqliteDriver:
         self._writer: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
         self._unfinished: set[asyncio.Task[None]] = set()
-        self._groups: Coalescer[list[_Ready], bool] = Coalescer(self._write_group, most=MOST_AT_ONCE)
+        self._groups: Coalescer[list[Ready], bool] = Coalescer(self._write_group, most=MOST_AT_ONCE)
 
     async def open(self) -> None:
         """Opens what reads; what writes is opened when it is needed."""
@@ -248,9 +196,9 @@ class SqliteDriver:
         await self._end(transaction.commit())
 
     async def write_together(self, steps: Sequence[Step]) -> bool:
-        return await self._groups.do(_ready(self._statements, steps))
+        return await self._groups.do(ready(self._statements, steps))
 
-    async def _write_group(self, group: list[list["_Ready"]]) -> list[bool | Exception]:
+    async def _write_group(self, group: list[list[Ready]]) -> list[bool | Exception]:
         """Writes in one trip; so, even where the caller is cancelled meanwhile, nothing is left half done."""
         writer = await self._begin()
         try:
@@ -300,90 +248,3 @@ class SqliteDriver:
             link._thread.join()  # it is ending, and must not outlive the event loop that it reports to
             raise
         self._links.append(link)
-
-
-class _Ready:
-    """A step, compiled, with its values in order."""
-
-    __slots__ = ("many", "must_hit", "sql", "values")
-
-    def __init__(self, compiled: Compiled, step: Step) -> None:
-        self.sql = compiled.sql
-        self.must_hit = step.must_hit
-        self.many = not isinstance(step.params, Mapping)
-        self.values: Sequence[Any] = (
-            compiled.values(step.params)
-            if isinstance(step.params, Mapping)
-            else [compiled.values(row) for row in step.params]
-        )
-
-
-def _ready(statements: Statements, steps: Sequence[Step]) -> list[_Ready]:
-    return [_Ready(statements(step.statement), step) for step in steps]
-
-
-def _each(works: list[Work[Any]], raw: sqlite3.Connection) -> list[Any]:
-    """Each result, or the exception that came instead."""
-    return [_tried(work, raw) for work in works]
-
-
-def _tried(work: Work[Any], raw: sqlite3.Connection) -> Any:
-    try:
-        return work(raw)
-    except Exception as error:  # it is raised where the work was asked for
-        return error
-
-
-def _fetch_all(sql: str, values: Row, raw: sqlite3.Connection) -> list[Row]:
-    return raw.execute(sql, values).fetchall()
-
-
-def _fetch_one(sql: str, values: Row, raw: sqlite3.Connection) -> Row | None:
-    cursor = raw.execute(sql, values)
-    row: Row | None = cursor.fetchone()
-    cursor.close()  # what isn't fetched would keep the statement, and with it a read, open
-    return row
-
-
-def _run(sql: str, values: Row, raw: sqlite3.Connection) -> int:
-    return raw.execute(sql, values).rowcount
-
-
-def _run_all(steps: list[_Ready], raw: sqlite3.Connection) -> bool:
-    for step in steps:
-        execute = raw.executemany if step.many else raw.execute
-        if execute(step.sql, step.values).rowcount == 0 and step.must_hit:
-            return False
-    return True
-
-
-def _write_each(group: list[list[_Ready]], raw: sqlite3.Connection) -> list[bool | Exception]:
-    """One transaction. What breaks all of it is raised, with nothing stored."""
-    raw.execute("BEGIN IMMEDIATE")
-    try:
-        results = [_write_alone(steps, raw) for steps in group]
-        raw.execute("COMMIT")
-    except BaseException:
-        raw.rollback()
-        raise
-    return results
-
-
-def _write_alone(steps: list[_Ready], raw: sqlite3.Connection) -> bool | Exception:
-    """Whether the steps are written, or why not; if not, none of them is."""
-    result: bool | Exception
-    raw.execute("SAVEPOINT alone")
-    try:
-        result = _run_all(steps, raw)
-    except Exception as error:  # it is raised where the steps were asked for
-        if not raw.in_transaction:
-            raise
-        result = error
-    if result is not True:
-        raw.execute("ROLLBACK TO alone")
-    raw.execute("RELEASE alone")
-    return result
-
-
-def _roll_back(raw: sqlite3.Connection) -> None:
-    raw.rollback()

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Executable, bindparam, func, insert, literal_column, select, text, update
 
 from osrsdiff.errors import ConfigError, DatabaseBusy, DatabaseUnreachable, InstanceMissing, SetupError
-from osrsdiff.storage import players, sqlite
+from osrsdiff.storage import players, sqlite, sqlite_work
 from osrsdiff.storage.dialects import SECONDS, dialect_of, shown, sqlite_path
 from osrsdiff.storage.engine import Connection, Database, Step
 from osrsdiff.storage.tables import instance, job_runs
@@ -167,13 +167,13 @@ async def test_writes_that_share_a_commit_share_nothing_else(db: Database) -> No
 @on_sqlite
 async def test_what_waits_for_the_writer_is_committed_at_once(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     groups: list[int] = []
-    write_each = sqlite._write_each
+    write_each = sqlite_work.write_each
 
-    def counted(group: list[list[sqlite._Ready]], raw: sqlite3.Connection) -> list[bool | Exception]:
+    def counted(group: list[list[sqlite_work.Ready]], raw: sqlite3.Connection) -> list[bool | Exception]:
         groups.append(len(group))
         return write_each(group, raw)
 
-    monkeypatch.setattr(sqlite, "_write_each", counted)
+    monkeypatch.setattr(sqlite_work, "write_each", counted)
     writes = (db.write_together([Step(ADD, {"name": f"{n:02}", "at": 1})]) for n in range(sqlite.MOST_AT_ONCE + 1))
     assert all(await asyncio.gather(*writes))
     assert groups == [sqlite.MOST_AT_ONCE, 1]

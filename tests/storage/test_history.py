@@ -16,7 +16,7 @@ from osrsdiff.storage.dialects import sqlite_path
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.history import SheetRow
 from osrsdiff.storage.players import Player
-from osrsdiff.storage.sqlite import open_file
+from osrsdiff.storage.sqlite_file import open_file
 from osrsdiff.storage.tables import changes, current_values, metrics, snapshots
 
 HOUR = timedelta(hours=1)
