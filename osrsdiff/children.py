@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,7 @@ STEP_RETRY_S = 2.0
 DEGRADED_DEATHS = 5
 DEGRADED_WITHIN_S = 300.0
 _LONGEST_LINE = 65_536
+_LINES_TO_MEND_BY = 1_000
 
 
 @dataclass
@@ -43,7 +44,8 @@ class Child:
 
     `once`: it is a step of the start, ready when it has ended well. `must_start`: any end before it was ready ends the
     whole start; otherwise only the exit code of a refused setup does. `hushed`: lines with this text in them are not
-    passed on. `settled` is set once the child is ready or has refused.
+    passed on. `mend`: told what the child said before it failed, says whether it has put that right; then the child is
+    started again at once. `settled` is set once the child is ready or has refused.
     """
 
     name: str
@@ -52,12 +54,22 @@ class Child:
     once: bool = False
     must_start: bool = False
     hushed: str = ""
+    mend: Callable[[Sequence[str]], bool] | None = None
     settled: anyio.Event = field(default_factory=anyio.Event)
     status: str = ""
-    last_line: str = ""
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=1))
     refused: bool = False
     process: Process | None = None
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=DEGRADED_DEATHS))
+
+    def __post_init__(self) -> None:
+        if self.mend is not None:
+            self.lines = deque(maxlen=_LINES_TO_MEND_BY)
+
+    @property
+    def last_line(self) -> str:
+        """The last that it has said."""
+        return self.lines[-1] if self.lines else ""
 
     def restart_after_s(self, now: float) -> float:
         """Notes a death at `now` (monotonic) and says how long to wait: 1, 2, 4 … 60 s, and 60 s while degraded."""
@@ -138,6 +150,7 @@ class Family:
             await process.wait()
 
     async def _spawn(self, child: Child) -> Process:
+        child.lines.clear()
         child.process = await anyio.open_process(
             child.command,
             stdin=DEVNULL,
@@ -152,7 +165,11 @@ class Family:
     async def _keep(self, child: Child) -> None:
         while not self._stopping:
             code = await self._lifetime(child)
-            if self._stopping or self._has_its_end(child, code):
+            if self._stopping:
+                return
+            if code and child.mend is not None and child.mend(child.lines):
+                continue
+            if self._has_its_end(child, code):
                 return
             pause_s = STEP_RETRY_S if child.once else child.restart_after_s(anyio.current_time())
             log.warning("child ended, starting it again", child=child.name, exit=code, in_s=pause_s)
@@ -198,7 +215,7 @@ async def _pass_on(child: Child, output: ByteReceiveStream) -> None:
             text = line.decode(errors="replace").rstrip()
             if child.hushed and child.hushed in text:
                 continue
-            child.last_line = text
+            child.lines.append(text)
             sys.stderr.write(f"{child.name:<9} | {text}\n")
             sys.stderr.flush()
 

@@ -1,12 +1,17 @@
-"""A Redis of the instance's own: which program, which options, which socket. Starts no process: the supervisor does.
+"""A Redis of the instance's own: which program, which options, which socket, and what to do about damaged data.
+
+Starts no process: the supervisor does.
 
 Imports no client, so that a process which only supervises stays small.
 """
 
 import os
+import re
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +20,31 @@ from osrsdiff.errors import SetupError
 
 _LONGEST_SOCKET_PATH = 107
 """Bytes that a unix socket's address holds on Linux, without the closing zero."""
+
+_APPENDS = "appendonlydir"
+_KEPT_ASIDE = 3
+
+# What redis-server and valkey-server say of files that they can read and can't make sense of. They exit with 1 then, as
+# they do for everything else; a file that merely ends too early they load by themselves.
+_DAMAGED = re.compile(
+    r"Bad file format reading the append only file"
+    r"|Unexpected end of file reading the append only file"
+    r"|Unrecoverable error reading the append only file"  # an odd byte, or the file system's fault: see below
+    r"|Unknown command '.*' reading the append only file"
+    r"|Error reading the append only file \S+, error: "
+    r"|the truncated file is not the last file"
+    r"|FATAL AOF MANIFEST FILE ERROR"
+    r"|Unable to obtain the AOF file \S+ length. stat: No such file"
+    r"|Can't handle RDB format version 0\b"
+    r"|Internal error in RDB reading"
+    r"|Terminating server after rdb file reading failure"
+    r"|Guru Meditation: .* #rdb\.c"
+)
+_NOT_THE_DATAS_FAULT = re.compile(
+    r"Out Of Memory|Cannot allocate memory|No space left|Permission denied|Read-only file system|Input/output error"
+    r"|Is a directory|Stale file handle|Structure needs cleaning|Too many open files|Operation not permitted"
+    r"|Can't handle RDB format version [1-9]"
+)
 
 
 def socket_path(data_dir: Path) -> Path:
@@ -87,3 +117,20 @@ def server_command(data_dir: Path) -> list[str]:
         "daemonize": "no",
     }
     return [server_binary(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+
+def set_aside_damaged(data_dir: Path, said: Iterable[str]) -> Path | None:
+    """Moves the embedded server's data out of its way, where it ended because that is damaged; where to, else None.
+
+    `said`: what the server wrote before it ended. The newest few that were set aside are kept. Raises OSError where
+    the data can't be moved.
+    """
+    text = "\n".join(said)
+    appends = data_dir / "redis" / _APPENDS
+    if not _DAMAGED.search(text) or _NOT_THE_DATAS_FAULT.search(text) or not appends.is_dir():
+        return None
+    aside = appends.with_name(f"{_APPENDS}.bad-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    appends.rename(aside)
+    for older in sorted(appends.parent.glob(f"{_APPENDS}.bad-*"))[:-_KEPT_ASIDE]:
+        shutil.rmtree(older, ignore_errors=True)
+    return aside

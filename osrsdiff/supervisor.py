@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -70,9 +71,9 @@ async def _start(config: Config, family: Family, before: Sequence[Child]) -> Non
 
 
 def redis_server(config: Config) -> Child:
-    """The embedded Redis."""
-    command = embedded_redis.server_command(config.data_dir)
-    return Child("redis", python("osrsdiff.lifeline", "--exec", *command), must_start=True, hushed=_OVERCOMMIT)
+    """The embedded Redis. Where its data is damaged it starts without, since the database has everything."""
+    command = python("osrsdiff.lifeline", "--exec", *embedded_redis.server_command(config.data_dir))
+    return Child("redis", command, must_start=True, hushed=_OVERCOMMIT, mend=partial(_without_damaged_data, config))
 
 
 def database(config: Config) -> Child:
@@ -123,7 +124,7 @@ def worker_command(config: Config) -> list[str]:
         "osrsdiff.worker:create_broker",
         f"--workers={config.worker.processes}",
         f"--max-async-tasks={config.worker.concurrency}",
-        "--wait-tasks-timeout=9",
+        "--wait-tasks-timeout=3",
         "--shutdown-timeout=2",
         "--log-level=WARNING",
         "--no-configure-logging",
@@ -133,6 +134,20 @@ def worker_command(config: Config) -> list[str]:
 def python(*arguments: str) -> list[str]:
     """The command line that runs a module. -P: a module in the current directory must not stand in for a library."""
     return [sys.executable, "-P", "-m", *arguments]
+
+
+def _without_damaged_data(config: Config, said: Sequence[str]) -> bool:
+    try:
+        aside = embedded_redis.set_aside_damaged(config.data_dir, said)
+    except OSError as error:
+        log.error("damaged redis data can't be moved away", reason=error)
+        return False
+    if aside is not None:
+        log.warning(
+            "redis data damaged, starting without it: nothing is lost, schedules are made anew from the database",
+            moved_to=aside,
+        )
+    return aside is not None
 
 
 async def _answering(family: Family, socket: Path) -> None:

@@ -5,31 +5,49 @@ Each task is a few lines that call `tracking`. Nothing connects or registers at 
 
 import asyncio
 import gc
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from taskiq import Context, TaskiqDepends, TaskiqEvents, TaskiqMessage, TaskiqScheduler, TaskiqState
+from taskiq import (
+    Context,
+    ScheduledTask,
+    ScheduleSource,
+    TaskiqDepends,
+    TaskiqEvents,
+    TaskiqMessage,
+    TaskiqScheduler,
+    TaskiqState,
+)
+from taskiq.exceptions import SendTaskError
 
 from osrsdiff import config as configuration
 from osrsdiff import lifeline, logs
 from osrsdiff.errors import RedisUnreachable
 from osrsdiff.scheduling.broker import StreamBroker
-from osrsdiff.scheduling.constants import FETCH_TASK, PRUNE_TASK, RECONCILE_TASK
+from osrsdiff.scheduling.constants import (
+    ASKED_AT,
+    FETCH_TASK,
+    FIXED_JOBS,
+    NEVER_LATE,
+    PRUNE_TASK,
+    RECONCILE_TASK,
+    RETRY,
+)
 from osrsdiff.scheduling.fixed import FixedJobSource
+from osrsdiff.scheduling.outage import AWAY
+from osrsdiff.storage import jobs as job_runs
+from osrsdiff.storage.instance import created_at
 from osrsdiff.tracking import jobs
-from osrsdiff.tracking.fetch import Due, fetch_player, open_fetcher
+from osrsdiff.tracking.fetch import fetch_player, open_fetcher
 from osrsdiff.tracking.instance import Instance, queue_places
+from osrsdiff.tracking.retries import Due
 
 log = logs.get(__name__)
-
-FIXED_JOBS = {
-    RECONCILE_TASK: "*/10 * * * *",
-    PRUNE_TASK: "20 3 * * *",
-}
-"""Cron of each job that does not depend on a player; its schedule id is its name."""
 
 _OBJECTS_BETWEEN_COLLECTIONS = 10_000
 
@@ -51,8 +69,11 @@ def create_scheduler() -> TaskiqScheduler:
     """The scheduler for `taskiq scheduler osrsdiff.worker:create_scheduler --update-interval 1`."""
     instance = _configured_instance()
     broker = _with_tasks(instance)
+    # while Redis hangs, each refresh takes longer than TaskIQ likes; our own line says once what is wrong
+    logging.getLogger("taskiq.cli.scheduler").setLevel(logging.ERROR)
     instance.source.on_lost = lambda: broker.send(RECONCILE_TASK)
     instance.source.admission = lambda: admitted(instance)
+    instance.source.on_silence = lambda: signal.raise_signal(signal.SIGINT)  # whoever keeps it starts it again
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
     return _Scheduler(instance, broker)
 
@@ -67,36 +88,62 @@ async def admitted(instance: Instance) -> int:
     return 1 if state.open_until else places
 
 
+async def last_runs(instance: Instance) -> dict[str, datetime]:
+    """When each fixed job last began to run; where it never did, since when it could have."""
+    async with instance.db.reading() as connection:
+        since = await created_at(connection)
+        runs = {name: await job_runs.last(connection, name) for name in FIXED_JOBS}
+    return {name: run.started_at if run else since for name, run in runs.items()}
+
+
 async def fetch_player_hiscores_task(
     player_id: int, context: Annotated[Context, TaskiqDepends()]
 ) -> dict[str, Any] | None:
     """Looks at one player; the report of it as plain values, None where there was nothing to do."""
-    report = await fetch_player(context.state.fetcher, player_id, _due(context.message))
+    message, state = context.message, context.state
+    asked_at = message.labels.get(ASKED_AT)
+    if asked_at is None:
+        report = await fetch_player(state.fetcher, player_id, _due(message))
+    else:
+        async with state.instance.asked.ending(player_id):
+            report = await fetch_player(state.fetcher, player_id, asked_at=float(asked_at))
     return None if report is None else msgspec.to_builtins(report)
 
 
 async def reconcile_schedules_task(context: Annotated[Context, TaskiqDepends()]) -> None:
     """Mends what does not agree between the database and the schedules."""
-    await jobs.run_reconcile(context.state.instance)
+    await jobs.by_the_clock(jobs.run_reconcile(context.state.instance))
 
 
 async def prune_failures_task(context: Annotated[Context, TaskiqDepends()]) -> None:
     """Forgets old rows of the bounded logs."""
-    await jobs.run_prune(context.state.instance)
+    await jobs.by_the_clock(jobs.run_prune(context.state.instance))
 
 
 class _Scheduler(TaskiqScheduler):
     """TaskIQ's scheduler, which asks for a reconcile when it starts and says when it is ready."""
 
     def __init__(self, instance: Instance, broker: StreamBroker) -> None:
-        super().__init__(broker, [instance.source, FixedJobSource(broker, instance.redis, instance.load_prefix)])
+        fixed = FixedJobSource(
+            broker, instance.redis, instance.load_prefix, lambda: last_runs(instance), never_late=NEVER_LATE
+        )
+        super().__init__(broker, [instance.source, fixed])
         self._instance = instance
 
     async def startup(self) -> None:
         await super().startup()
+        _spare_the_collector()
         self._instance.source.rebuild_soon(ask_anew=True)
         await self._instance.source.get_schedules()  # its first sign of life, before anybody is told
         lifeline.notify("schedules are handed over as they fall due", ready=True)
+
+    async def on_ready(self, source: ScheduleSource, task: ScheduledTask) -> None:
+        try:
+            await super().on_ready(source, task)
+        except SendTaskError as error:
+            if not isinstance(error.__cause__, AWAY):
+                raise
+            log.debug("not sent, comes again", schedule_id=task.schedule_id, reason=error.__cause__)
 
     async def shutdown(self) -> None:
         await super().shutdown()
@@ -146,4 +193,4 @@ def _due(message: TaskiqMessage) -> Due | None:
         return None
     beat = int(message.task_id.rpartition(":")[2])
     labels = {name: str(message.labels[name]) for name in SCHEDULE_LABELS if name in message.labels}
-    return Due(schedule_id, beat, labels)
+    return Due(schedule_id, beat, labels, int(message.labels.get(RETRY, 0)))

@@ -32,3 +32,11 @@ def test_worker_and_scheduler_are_the_taskiq_commands() -> None:
         "--shutdown-timeout=2 --log-level=WARNING --no-configure-logging"
     )
     assert "taskiq scheduler osrsdiff.worker:create_scheduler --update-interval=1" in " ".join(scheduler)
+
+
+def test_what_a_child_said_is_kept_where_it_may_be_mended_by_it() -> None:
+    children = Child("api", ["true"]), Child("redis", ["true"], mend=lambda _: False)
+    for child in children:
+        child.lines.extend(["the data is damaged", "giving up"])
+        assert child.last_line == "giving up"
+    assert [list(child.lines) for child in children] == [["giving up"], ["the data is damaged", "giving up"]]

@@ -4,7 +4,23 @@ FETCH_TASK = "fetch_player_hiscores"
 RECONCILE_TASK = "reconcile_schedules"
 PRUNE_TASK = "prune_failures"
 
+FIXED_JOBS = {
+    RECONCILE_TASK: "*/10 * * * *",
+    PRUNE_TASK: "20 3 * * *",
+}
+"""Cron (UTC) of each job that does not depend on a player; its schedule id is its name."""
+
+NEVER_LATE = frozenset({RECONCILE_TASK})
+"""Of those, what is skipped where its minute was missed: the scheduler asks for a reconcile itself when it starts and
+after outages. Every other job runs late, once."""
+
 SCHEDULE_TYPE = "player_fetch"
+
+RETRY = "retry"
+"""Label of a fetch that is tried again: how often its beat was tried before."""
+
+ASKED_AT = "asked_at"
+"""Label of a fetch that was asked for by hand: when, as an epoch second."""
 
 ALIVE_S = 15.0
 """A worker or scheduler that gave no sign of life for so long is dead."""

@@ -20,7 +20,7 @@ class Keys:
     leases: str = field(init=False)
     """Sorted set: claimed schedule id → when its lease ends."""
     moved: str = field(init=False)
-    """Hash: id of a schedule whose next fire was moved → the beat that it still belongs to."""
+    """Hash: id of a schedule whose next fire was moved → the beat that it still belongs to, `/`, which retry of it."""
     queue: str = field(init=False)
     """Stream: what the workers have not finished."""
     workers: str = field(init=False)
@@ -33,14 +33,16 @@ class Keys:
     """String: somebody has been asked to compare schedules with players just now."""
     pace: str = field(init=False)
     """Hash: when schedules were last claimed, and how fast a backlog is caught up with."""
+    fixed: str = field(init=False)
+    """Hash: fixed job → epoch second of its newest fire that was sent; `{job}:lease` → until when one is being sent."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__[1:]:
             object.__setattr__(self, name, f"{self.prefix}{name}")
 
-    def fixed_job(self, schedule_id: str, minute: int) -> str:
-        """String: the fixed job has been sent for this minute."""
-        return f"{self.prefix}fixed:{schedule_id}:{minute}"
+    def asked(self, player_id: int) -> str:
+        """String: the id of the player's fetch that was asked for by hand and has not ended."""
+        return f"{self.prefix}asked:{player_id}"
 
     def result(self, task_id: str) -> str:
         """String: a task's result as JSON."""

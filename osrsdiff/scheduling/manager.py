@@ -67,12 +67,13 @@ class PlayerScheduleManager:
         """
         return bool(await self.schedule_players({player_id: interval_minutes}))
 
-    async def retry_player(self, player_id: int, at: float, *, beat: int | None = None) -> None:
+    async def retry_player(self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0) -> None:
         """Moves a player's next fire to the epoch second `at`, never nearer than 10 s; the beats after it stay.
 
-        `beat`: the one that is retried, which the task's id will name again. Nothing happens where none is scheduled.
+        `beat`: the one that is tried again, which the task's id will name; `retry`: how often it was tried before,
+        which a label will say. Nothing happens where none is scheduled.
         """
-        await self._source.postpone(schedule_id_of(player_id), at, beat=beat)
+        await self._source.postpone(schedule_id_of(player_id), at, beat=beat, retry=retry)
 
     async def next_fire(self, player_id: int) -> datetime | None:
         """When a player is fetched next; None where nothing is scheduled. It is past while it waits its turn."""

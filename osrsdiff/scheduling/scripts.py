@@ -1,6 +1,6 @@
 """What happens to schedules and queue in one atomic step each, in Redis' own language and on Redis' own clock.
 
-All but those of the queue take the first five keys in this order: schedules, due, claims, leases, moved. What holds
+All that concern schedules take the first five keys in this order: schedules, due, claims, leases, moved. What holds
 between any two of them: a claimed id stands in `claims` and `leases`, and its score in `due` is when its lease ends;
 whoever claimed it writes only while that score is still theirs. So deleting, changing or moving a schedule needs no
 lock: it changes the score.
@@ -55,17 +55,25 @@ local function grant(id, fire)
 end
 
 -- claims whose holder is gone come first; they have their places already
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', exact(now), 'LIMIT', 0, room)) do
-  room = room - grant(id, redis.call('HGET', claims, id) or exact(now))
+local function take_over(from, till)
+  if room <= 0 then return end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, from, till, 'LIMIT', 0, room)) do
+    room = room - grant(id, redis.call('HGET', claims, id) or exact(now))
+  end
 end
+take_over('-inf', exact(now))
+-- no lease is so long: the clock went back since
+take_over('(' .. exact(now + lease + 1), '+inf')
 
 -- what fell due while nobody claimed is spread over the catch-up time
 local paced = redis.call('HMGET', pace, 'at', 'since', 'rate', 'spare')
 local at, since = tonumber(paced[1] or now), tonumber(paced[2] or '0')
 local rate, spare = tonumber(paced[3] or '0'), tonumber(paced[4] or '0')
+if since > now then since = 0 end
 if catch_up > 0 and now - at > 30 then
   since = now
-  rate = math.max(1, redis.call('ZCOUNT', due, '-inf', exact(now)) / catch_up)
+  -- a short absence is made up for in no more time than it took
+  rate = math.max(1, redis.call('ZCOUNT', due, '-inf', exact(now)) / math.min(catch_up, now - at))
   spare = 0
 end
 local is_paced = now <= since + catch_up
@@ -96,34 +104,19 @@ return {mark and 'ours' or 'missing', exact(now), deadline, granted}
 """
 )
 
-CONFIRM = (
+ENQUEUE = (
     _OPENING
     + """
--- ARGV: lease, then id and end of lease of each
--- gives {end of the new leases, 1 or 0 for each: still ours}
-local deadline = exact(now + tonumber(ARGV[1]))
-local answers = {deadline}
-for i = 2, #ARGV, 2 do
-  local id = ARGV[i]
-  if is_held(id, ARGV[i + 1]) then
-    redis.call('ZADD', due, deadline, id)
-    redis.call('ZADD', leases, deadline, id)
-    answers[#answers + 1] = 1
-  else
-    answers[#answers + 1] = 0
-  end
-end
-return answers
-"""
-)
-
-SETTLE = (
-    _OPENING
-    + """
--- ARGV: id, end of lease, next fire ('' where there is none any more) of each
-for i = 1, #ARGV, 3 do
-  local id, next_fire = ARGV[i], ARGV[i + 2]
-  if is_held(id, ARGV[i + 1]) then
+-- KEYS 6: queue
+-- ARGV: message, then id, end of lease and next fire ('' where there is none any more) of the claim that it is sent
+-- for, of each; the id is '' where there is no claim
+-- gives 1 or 0 for each: in the queue, or the claim does not stand any more
+local queue, answers = KEYS[6], {}
+for i = 1, #ARGV, 4 do
+  local id, next_fire = ARGV[i + 1], ARGV[i + 3]
+  local stands = id == '' or is_held(id, ARGV[i + 2])
+  if stands then redis.call('XADD', queue, '*', 'data', ARGV[i]) end
+  if stands and id ~= '' then
     release(id)
     redis.call('HDEL', moved, id)
     if next_fire == '' then
@@ -133,8 +126,9 @@ for i = 1, #ARGV, 3 do
       redis.call('ZADD', due, next_fire, id)
     end
   end
+  answers[#answers + 1] = stands and 1 or 0
 end
-return 0
+return answers
 """
 )
 
@@ -189,10 +183,13 @@ return gone
 POSTPONE = (
     _OPENING
     + """
--- ARGV: id, when, how near it may be, beat or ''; gives when it fires now, '' where it is not scheduled
+-- ARGV: id, when, how near it may be, beat or '', the caller's time
+-- gives when it fires now, '' where it is not scheduled
 local id = ARGV[1]
 if not redis.call('ZSCORE', due, id) then return '' end
-local at = exact(math.max(tonumber(ARGV[2]), now + tonumber(ARGV[3])))
+local ahead = tonumber(ARGV[5]) - now
+if math.abs(ahead) < 0.5 then ahead = 0 end
+local at = exact(math.max(tonumber(ARGV[2]) - ahead, now + tonumber(ARGV[3])))
 redis.call('ZADD', due, at, id)
 release(id)
 if ARGV[4] == '' then redis.call('HDEL', moved, id) else redis.call('HSET', moved, id, ARGV[4]) end
@@ -200,26 +197,51 @@ return at
 """
 )
 
+TAKE_JOB = """
+-- KEYS: fixed; ARGV: job, its fire, lease; gives 1 where the fire is the caller's to send, for as long as the lease
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local job, fire, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local known = redis.call('HMGET', KEYS[1], job, job .. ':lease')
+local sent, ends = tonumber(known[1] or '0'), tonumber(known[2] or '0')
+-- what lies far ahead was written by a clock that went wrong
+if fire <= sent and sent < now + 86400 then return 0 end
+if now < ends and ends <= now + lease then return 0 end
+redis.call('HSET', KEYS[1], job .. ':lease', string.format('%.6f', now + lease))
+return 1
+"""
+
+SETTLE_JOBS = """
+-- KEYS: fixed; ARGV: job and fire of each that was sent
+local tomorrow = redis.call('TIME')[1] + 86400
+for i = 1, #ARGV, 2 do
+  local sent = tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or '0')
+  if sent < tonumber(ARGV[i + 1]) or sent >= tomorrow then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+  redis.call('HDEL', KEYS[1], ARGV[i] .. ':lease')
+end
+return 0
+"""
+
 SIGN_OF_LIFE = """
 -- KEYS: workers or schedulers; ARGV: name
 local time = redis.call('TIME')
 return redis.call('ZADD', KEYS[1], time[1] .. '.' .. string.format('%06d', time[2]), ARGV[1])
 """
 
-ENQUEUE = """
--- KEYS: queue; ARGV: messages
-for _, data in ipairs(ARGV) do redis.call('XADD', KEYS[1], '*', 'data', data) end
-return #ARGV
-"""
-
 # a script, since a transaction of two commands is four to send and to read
 ACKNOWLEDGE = """
--- KEYS: queue; ARGV: group, ids
-for place = 2, #ARGV do
-  redis.call('XACK', KEYS[1], ARGV[1], ARGV[place])
-  redis.call('XDEL', KEYS[1], ARGV[place])
+-- KEYS: queue; ARGV: group, consumer, ids; gives how many were still the consumer's
+local queue, group, consumer, ours = KEYS[1], ARGV[1], ARGV[2], 0
+for place = 3, #ARGV do
+  local id = ARGV[place]
+  local pending = redis.pcall('XPENDING', queue, group, id, id, 1, consumer)
+  if pending[1] then
+    redis.call('XACK', queue, group, id)
+    redis.call('XDEL', queue, id)
+    ours = ours + 1
+  end
 end
-return #ARGV - 1
+return ours
 """
 
 RECLAIM = """
@@ -265,6 +287,7 @@ for _, flat in ipairs(groups) do
     take(redis.call('XPENDING', queue, group, '-', '+', most, info.name))
     if #redis.call('XPENDING', queue, group, '-', '+', 1, info.name) == 0 then
       redis.call('XGROUP', 'DELCONSUMER', queue, group, info.name)
+      redis.call('ZREM', workers, info.name)
     end
   end
 end
@@ -275,7 +298,7 @@ return {taken, given_up}
 
 GIVE_BACK = """
 -- KEYS: queue, workers; ARGV: group, consumer, ids. Without ids: all that is pending, and the consumer retires
--- gives how many stand in the queue again
+-- gives how many stand in the queue again; what another consumer has taken over is left to it
 local queue, workers, group, consumer = KEYS[1], KEYS[2], ARGV[1], ARGV[2]
 local ids = {unpack(ARGV, 3)}
 local retires = #ids == 0
@@ -286,13 +309,16 @@ if retires then
 end
 local returned = 0
 for _, id in ipairs(ids) do
-  local entry = redis.call('XRANGE', queue, id, id)[1]
-  if entry then
-    redis.call('XADD', queue, '*', unpack(entry[2]))
-    returned = returned + 1
+  local pending = redis.pcall('XPENDING', queue, group, id, id, 1, consumer)
+  if pending[1] then
+    local entry = redis.call('XRANGE', queue, id, id)[1]
+    if entry then
+      redis.call('XADD', queue, '*', unpack(entry[2]))
+      returned = returned + 1
+    end
+    redis.call('XACK', queue, group, id)
+    redis.call('XDEL', queue, id)
   end
-  redis.call('XACK', queue, group, id)
-  redis.call('XDEL', queue, id)
 end
 if retires then
   redis.call('XGROUP', 'DELCONSUMER', queue, group, consumer)

@@ -5,8 +5,8 @@ it are claims: one-shot copies of a schedule, each for one fire, under a lease. 
 two schedulers send each fire once.
 
     get_schedules   claim what falls due within the lookahead, longest overdue first, as the queue has places
-    pre_send        confirm that the claim still stands (nobody paused, moved or took over), else cancel
-    post_send       write the next fire, later than now
+    pre_send        leave a ticket: the StreamBroker puts the message into the queue and writes the next fire in one
+                    step, if the claim still stands (nobody paused, moved or took over)
     shutdown        give back what was claimed and not sent
 """
 
@@ -27,14 +27,17 @@ from taskiq_redis import ListRedisScheduleSource
 
 from osrsdiff import logs
 from osrsdiff.errors import OsrsdiffError
-from osrsdiff.scheduling import identity
+from osrsdiff.scheduling import identity, tickets
 from osrsdiff.scheduling.claims import Claims, Terms
 from osrsdiff.scheduling.keys import Keyring, Keys, LoadPrefix
 from osrsdiff.scheduling.outage import AWAY, Outage, reaching_redis
+from osrsdiff.scheduling.silence import Silence
 from osrsdiff.scheduling.store import Comparison, ScheduleStore
 
 log = logs.get(__name__)
 
+_AFTER_THE_SECOND_S = 0.2
+"""TaskIQ asks when a second begins, which is when fires are due: those go first, looking ahead can wait."""
 _REFRESH_WITHIN_S = 3.0
 _REPEAT_ERROR_S = 60.0
 _REBUILT_WITHIN_S = 30
@@ -47,7 +50,8 @@ class PlayerScheduleSource(ListRedisScheduleSource):
 
     `redis` is shared and its maker's to close. `load_fingerprint` says which database the schedules belong to; without
     it nobody checks. `on_lost` is awaited when Redis turns out to have lost them or has been away. `max_queue`: as many
-    messages may be unfinished in the queue; `admission`, where set, says it anew each second. `catch_up_s`: what fell
+    messages may be unfinished in the queue; `admission`, where set, says it anew each second. `on_silence` is called
+    when a started scheduler does not ask for schedules any more, and should be started again. `catch_up_s`: what fell
     due while no scheduler ran is spread over so long. `max_held`: as many claims at once; each takes memory while it is
     sent.
     """
@@ -75,6 +79,7 @@ class PlayerScheduleSource(ListRedisScheduleSource):
 
         self.on_lost = on_lost
         self.admission = admission
+        self.on_silence: Callable[[], object] | None = None
         self._redis = redis
         self._keyring = Keyring(load_prefix)
         self._load_fingerprint = load_fingerprint
@@ -84,6 +89,9 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         self._name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._store = ScheduleStore(redis)
         self._claims: Claims | None = None
+        self._silence: Silence | None = None
+        self._claiming = asyncio.Lock()
+        self._is_stopping = False
         self._outage = Outage("scheduler")
         self._is_checked = False
         self._rebuilding: asyncio.Task[None] | None = None
@@ -101,18 +109,22 @@ class PlayerScheduleSource(ListRedisScheduleSource):
 
     async def startup(self) -> None:
         """Makes ready for a scheduler; waits for Redis. Raises RedisOfAnotherDatabase, RedisRefused."""
+        self._is_stopping = False
         await self._start()
         await super().startup()
 
     async def shutdown(self) -> None:
         """Gives back what was claimed and not sent; schedules stay."""
+        self._is_stopping = True
+        if self._silence is not None:
+            self._silence.stop()
         if self._rebuilding is not None:
             self._rebuilding.cancel()
         if self._claims is None:
             return
         keys = await self._keyring.load()
         try:
-            async with asyncio.timeout(_REFRESH_WITHIN_S):
+            async with asyncio.timeout(_REFRESH_WITHIN_S), self._claiming:
                 await self._claims.release_all()
                 await self._redis.zrem(keys.schedulers, self._name)
         except AWAY as error:
@@ -121,31 +133,32 @@ class PlayerScheduleSource(ListRedisScheduleSource):
     async def get_schedules(self) -> list[ScheduledTask]:
         """What to send when its time has come: claims, not all that exists. Never raises."""
         claims = self._claims or await self._start()
+        self._heard()
+        if claims.are_held:
+            await asyncio.sleep(_AFTER_THE_SECOND_S)
         try:
-            async with asyncio.timeout(_REFRESH_WITHIN_S):
-                await claims.settle_rest()
-                await self._claim_due(claims)
+            async with asyncio.timeout(_REFRESH_WITHIN_S), self._claiming:
+                if not self._is_stopping:
+                    await self._claim_due(claims)
         except AWAY as error:
             self._outage.noticed(error)
         else:
             if self._outage.ended():
                 self.rebuild_soon(ask_anew=True)
+        self._heard()
         return claims.handed_over()
 
     async def pre_send(self, task: ScheduledTask) -> None:
-        """Lets a claim through that still stands. Raises ScheduledTaskCancelledError for any other."""
-        try:
-            stands = self._claims is not None and await self._claims.confirm(task)
-        except AWAY as error:
-            self._outage.noticed(error)
-            raise ScheduledTaskCancelledError from error
-        if not stands:
+        """Lets a claim through that is not over yet. Raises ScheduledTaskCancelledError for any other."""
+        ticket = self._claims.ticket(task) if self._claims is not None else None
+        if ticket is None:
             raise ScheduledTaskCancelledError
+        tickets.leave(ticket)
 
     async def post_send(self, task: ScheduledTask) -> None:
-        """Writes the next fire of what was sent."""
-        if self._claims is not None:
-            await self._claims.settle(task)
+        """Raises RuntimeError where the broker did not write the next fire: then it is no StreamBroker."""
+        if tickets.is_left(str(task.task_id)):
+            raise RuntimeError("schedules of this source are sent through a StreamBroker on the same Redis")
 
     async def add_schedule(self, schedule: ScheduledTask) -> None:
         """Writes a schedule. One that is there unchanged keeps its next fire."""
@@ -196,14 +209,15 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         with reaching_redis():
             return await self._store.next_fires(await self._ready(), schedule_ids)
 
-    async def postpone(self, schedule_id: str, at: float, *, beat: int | None = None) -> float | None:
+    async def postpone(self, schedule_id: str, at: float, *, beat: int | None = None, retry: int = 0) -> float | None:
         """Moves a schedule's next fire to the epoch second `at`, but never nearer than 10 s; the fires after it stay.
 
         `beat`: the one that the moved fire belongs to, which its task's id will name; None: the moved fire's own time.
+        `retry`: how often that beat was tried, which the task's label will say.
         Gives when it fires now, None where it is not scheduled.
         """
         with reaching_redis():
-            return await self._store.postpone(await self._ready(), schedule_id, at, beat)
+            return await self._store.postpone(await self._ready(), schedule_id, at, beat, retry)
 
     async def mark(self) -> None:
         """Notes in Redis which database the schedules were built from."""
@@ -218,6 +232,13 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         if isinstance(serializer, PickleSerializer):
             raise ValueError("schedules are taken over from sources that store JSON, and never unpickled")
         return super().with_migrate_from(source, delete_schedules)
+
+    def _heard(self) -> None:
+        """TaskIQ asks, or has just been answered."""
+        if self._silence is not None:
+            self._silence.heard()
+        elif self.on_silence is not None and not self._is_stopping:
+            self._silence = Silence(self.on_silence)
 
     async def _start(self) -> Claims:
         delay_s = 0.1

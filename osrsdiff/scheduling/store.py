@@ -44,8 +44,9 @@ class ScheduleStore:
         first fire from now.
         """
         changed = 0
+        seconds, microseconds = await self._redis.time()
+        now = seconds + microseconds / 1e6
         for chunk in chunks(schedules):
-            now = time.time()
             arguments: list[str] = []
             for schedule in chunk:
                 first = first_fires.get(schedule.schedule_id)
@@ -107,9 +108,13 @@ class ScheduleStore:
             found += [score if fire is None else float(fire) for score, fire in zip(scores, claimed, strict=True)]
         return found
 
-    async def postpone(self, keys: Keys, schedule_id: str, at: float, beat: int | None) -> float | None:
-        """Moves the next fire and drops a claim; when it fires now, None where it is not scheduled."""
-        arguments = [schedule_id, f"{at:.6f}", str(SOONEST_S), "" if beat is None else str(beat)]
+    async def postpone(self, keys: Keys, schedule_id: str, at: float, beat: int | None, retry: int) -> float | None:
+        """Moves the next fire and drops a claim; when it fires now by Redis' clock, None where it is not scheduled.
+
+        `at` is by our clock: where that is not Redis', it is as far ahead by Redis' as it is by ours.
+        """
+        belongs_to = "" if beat is None else f"{beat}/{retry}"
+        arguments = [schedule_id, f"{at:.6f}", str(SOONEST_S), belongs_to, f"{time.time():.6f}"]
         moved_to = await self._postpone(keys=script_keys(keys), args=arguments)
         return float(moved_to) if moved_to else None
 

@@ -2,9 +2,11 @@
 
 import hashlib
 import platform
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Executable, select
 
 from osrsdiff.errors import InstanceMissing
 from osrsdiff.storage.connection import Connection
@@ -16,24 +18,35 @@ from osrsdiff.storage.dialects import (
     sqlite_path,
 )
 from osrsdiff.storage.engine import Database
+from osrsdiff.storage.epoch import moment
 from osrsdiff.storage.tables import instance
 
 _ID = select(instance.c.id)
+_CREATED_AT = select(instance.c.created_at)
 _MACHINE_ID = Path("/etc/machine-id")
 
 
 async def instance_id(conn: Connection) -> str:
     """The instance's id, 12 hex digits: part of every Redis key, the same in a copy or a restored backup."""
-    row = await conn.one(_ID)
-    if row is None:
-        raise InstanceMissing("The database holds no instance. Make one with: osrsdiff db upgrade")
-    return str(row[0])
+    return str(await _the(_ID, conn))
+
+
+async def created_at(conn: Connection) -> datetime:
+    """When the database was made."""
+    return moment(await _the(_CREATED_AT, conn))
 
 
 async def fingerprint(db: Database) -> str:
     """What tells this database from a copy of it: the machine and the file, or the server and the database's name."""
     where = await _postgres_place(db) if db.dialect == "postgresql" else _sqlite_place(db)
     return hashlib.sha256(where.encode()).hexdigest()
+
+
+async def _the(column: Executable, conn: Connection) -> Any:
+    row = await conn.one(column)
+    if row is None:
+        raise InstanceMissing("The database holds no instance. Make one with: osrsdiff db upgrade")
+    return row[0]
 
 
 def _sqlite_place(db: Database) -> str:

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,8 +15,14 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from osrsdiff import embedded_redis
 
 PYTHON = sys.executable
 
@@ -121,6 +129,54 @@ class Run:
         return min(pid for pid, line in self.processes().items() if re.search(pattern, line))
 
 
+class RedisServer:
+    """A Redis on a port of its own, with its data in `directory`, that comes and goes as a test says."""
+
+    def __init__(self, directory: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> "RedisServer":
+        """Starts it with the data that it had."""
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--appendonly", "yes", "--save", ""]
+        command = [embedded_redis.server_binary(), *options, "--dir", str(self.directory)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        eventually(self.is_answering, "Redis answers")
+        return self
+
+    def stop(self) -> None:
+        """kill -9, also of one that stands still."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(20)
+            self._process = None
+
+    def send_signal(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def forget(self) -> None:
+        """Loses its data, as a replica that never had them does."""
+        shutil.rmtree(self.directory / "appendonlydir")
+
+    def is_answering(self) -> bool:
+        with suppress(redis.exceptions.RedisError):
+            return bool(self.ask("PING"))
+        return False
+
+    def ask(self, *command: str | float) -> Any:
+        """The reply to one command."""
+        with redis.Redis(port=self.port, socket_timeout=5, retry=Retry(NoBackoff(), 0)) as client:
+            return client.execute_command(*command)
+
+
 def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("OSRSDIFF_")}
 
@@ -165,6 +221,30 @@ def simulation_url() -> Iterator[str]:
 @pytest.fixture
 def start_run(tmp_path: Path, simulation_url: str) -> Iterator[Callable[..., Run]]:
     """Starts instances; whatever still runs at the end of the test is killed."""
+    yield from _runs(tmp_path, simulation_url)
+
+
+@pytest.fixture(scope="module")
+def start_lasting_run(tmp_path_factory: pytest.TempPathFactory, simulation_url: str) -> Iterator[Callable[..., Run]]:
+    """Starts instances that all tests of a module share."""
+    yield from _runs(tmp_path_factory.mktemp("lasting"), simulation_url)
+
+
+@pytest.fixture(scope="module")
+def make_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RedisServer]]:
+    """Makes Redis servers that don't run yet."""
+    made: list[RedisServer] = []
+
+    def make() -> RedisServer:
+        made.append(RedisServer(tmp_path_factory.mktemp("redis")))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+def _runs(tmp_path: Path, simulation_url: str) -> Iterator[Callable[..., Run]]:
     started: list[Run] = []
 
     def start(data_dir: Path | None = None, python: str = PYTHON, role: str = "run", **environment: str) -> Run:

@@ -1,6 +1,7 @@
 """What Redis loses comes back by itself: emptied under a running instance, or lost between two runs."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -40,6 +41,37 @@ def test_an_emptied_redis_is_filled_again_under_a_running_instance(
     eventually(lambda: run.get("/readyz")[0] == 200, "every process has given a sign of life again", 30)
     fetched = run.command("player", "fetch", NAME, "--json")
     assert fetched.returncode == 0, fetched.stderr
+
+
+def test_damaged_data_of_the_embedded_redis_is_set_aside_and_made_again(
+    start_run: Callable[..., Any], eventually: Callable[..., None]
+) -> None:
+    first = start_run().ready()
+    assert first.command("player", "add", NAME, "--no-wait").returncode == 0
+    eventually(lambda: is_scheduled(first), "the player is scheduled")
+    others = {pid for pid, line in first.processes().items() if "unixsocket" not in line}
+    damage(first)
+    os.kill(first.pid("unixsocket"), signal.SIGKILL)
+    first.program.line("redis data damaged, starting without it: nothing is lost.*moved_to=.*appendonlydir.bad-")
+    eventually(lambda: is_scheduled(first), "the schedule is there again", 30)
+    eventually(lambda: first.get("/readyz")[0] == 200, "ready again", 30)
+    assert others <= set(first.processes())
+    assert first.program.stop(signal.SIGTERM) == 0
+
+    damage(first)
+    second = start_run(first.data_dir).ready()
+    second.program.line("redis data damaged, starting without it")
+    eventually(lambda: is_scheduled(second), "the schedule is there again", 30)
+    assert len(list((first.data_dir / "redis").glob("appendonlydir.bad-*"))) == 2
+
+
+def damage(run: Any) -> None:
+    """Overwrites what Redis has written with zeros, its beginning and its end excepted."""
+    for file in (run.data_dir / "redis" / "appendonlydir").glob("*.aof"):
+        with file.open("r+b") as appends:
+            size = appends.seek(0, os.SEEK_END)
+            appends.seek(size // 4)
+            appends.write(bytes(size // 2))
 
 
 def test_schedules_that_redis_lost_between_two_runs_are_made_again(

@@ -141,7 +141,8 @@ def test_a_copy_of_a_database_may_not_use_its_redis(
     copy = tmp_path / "copy"
     shutil.copytree(first.data_dir, copy)
     refused(start_run(copy, OSRSDIFF_REDIS__URL=url), "another copy of this database")
-    worker = start_run(copy, role="worker", OSRSDIFF_REDIS__URL=url)
-    assert worker.program.process.wait(20) == 3
-    worker.program.line("^Error: .*another copy of this database")
+    roles = {role: start_run(copy, role=role, OSRSDIFF_REDIS__URL=url) for role in ("worker", "scheduler", "api")}
+    for role in roles.values():
+        assert role.program.process.wait(40) == 3, role.program.lines
+        role.program.line("^Error: .*another copy of this database")
     assert start_run(first.data_dir, OSRSDIFF_REDIS__URL=url).ready().get("/readyz")[0] == 200

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from redis.asyncio import Redis
-from taskiq import ScheduledTask
+from taskiq import ScheduledTask, TaskiqScheduler
 
 from osrsdiff.scheduling.broker import StreamBroker
 from osrsdiff.scheduling.keys import Keys, LoadPrefix
@@ -100,3 +100,23 @@ async def make_broker(redis: Redis, load_prefix: LoadPrefix) -> AsyncIterator[Ca
 @pytest.fixture
 async def manager(source: PlayerScheduleSource, make_broker: Callable[..., StreamBroker]) -> PlayerScheduleManager:
     return PlayerScheduleManager(source, make_broker())
+
+
+@pytest.fixture
+async def send(
+    make_broker: Callable[..., StreamBroker], redis: Redis, keys: Keys
+) -> Callable[[PlayerScheduleSource, ScheduledTask], Awaitable[bool]]:
+    """Does what TaskIQ does with a task whose time has come; whether its message was in the queue, from where it goes.
+
+    Raises what TaskIQ's scheduler raises.
+    """
+    broker = make_broker()
+
+    async def once(source: PlayerScheduleSource, task: ScheduledTask) -> bool:
+        await TaskiqScheduler(broker, [source]).on_ready(source, task)
+        for id_, fields in await redis.xrange(keys.queue):
+            if broker.formatter.loads(fields[b"data"]).task_id == task.task_id:
+                return bool(await redis.xdel(keys.queue, id_))
+        return False
+
+    return once

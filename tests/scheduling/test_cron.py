@@ -56,11 +56,15 @@ def test_every_beat_matches_the_cron(interval: int, player: int, at: datetime) -
     assert all(pycron.is_now(cron, beat) for beat in beats(at, interval, phase, 20))
 
 
-def test_every_interval_has_a_cron_that_matches_its_beats() -> None:
-    at = datetime(2026, 10, 31, 23, 59, tzinfo=UTC)
+def test_of_every_interval_the_beats_are_exact_and_in_the_cron_over_each_boundary() -> None:
     for interval in range(1, 43_201):
-        phase = phase_s(interval, interval)
-        assert pycron.is_now(interval_to_cron(interval, phase), beats(at, interval, phase, 1)[0]), interval
+        phase, boundary = phase_s(7 * interval, interval), BOUNDARIES[interval % len(BOUNDARIES)]
+        first, second, third = beats(boundary - timedelta(minutes=interval), interval, phase, 3)
+        assert second - first == third - second == timedelta(minutes=interval), interval
+        assert first <= boundary < third, interval
+        cron = interval_to_cron(interval, phase)
+        assert pycron.is_now(cron, first), interval
+        assert pycron.is_now(cron, third), interval
 
 
 @pytest.mark.parametrize("interval", EXACT)
@@ -138,3 +142,10 @@ def test_ten_thousand_players_are_spread_over_minutes_and_seconds(first: int, in
 
 def test_a_thousand_players_every_minute_share_no_second_unduly() -> None:
     assert max(Counter(phase_s(player, 1) for player in range(1, 1_001)).values()) <= 2 * 1_000 / 60
+
+
+@pytest.mark.parametrize("players", [20, 1_000, 10_000])
+@pytest.mark.parametrize("interval", [45, 60, 90, 420, 43_200])
+def test_phases_are_flat_over_the_whole_interval(interval: int, players: int) -> None:
+    slots = [phase_s(player, interval) * 20 // (60 * interval) for player in range(1, players + 1)]
+    assert max(Counter(slots).values()) <= 1.3 * players / 20 + 1

@@ -1,5 +1,7 @@
 """When a stored schedule fires next, whatever kind it is."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -86,3 +88,25 @@ def test_labels_with_a_beat_say_more_than_the_cron(minutes: int) -> None:
 def test_an_overdue_fire_stands_for_the_newest_beat_it_makes_up_for(fire: float, now: float, beat: int) -> None:
     hourly = schedule(cron="0 * * * *", labels={"interval_minutes": 60, "phase_s": 0})
     assert beat_of(hourly, fire, now) == beat
+
+
+@pytest.fixture(params=["America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati"])
+def host_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A host whose own time changes its clocks, or is a day ahead."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield request.param
+    time.tzset()
+
+
+@pytest.mark.usefixtures("host_in")
+@pytest.mark.parametrize("day", [datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)])
+def test_the_hosts_own_time_and_its_changes_move_nothing(day: datetime) -> None:
+    at = day.timestamp()
+    daily = schedule(cron="30 2 * * *")
+    beat = schedule(cron="30 2 * * *", labels={"interval_minutes": "1440", "phase_s": str(2 * 3_600 + 30 * 60)})
+    for _ in range(3):
+        fire = next_fire(daily, at)
+        assert fire == next_fire(beat, at) == (at // 86_400 + (at % 86_400 >= 9_000)) * 86_400 + 9_000
+        at = fire

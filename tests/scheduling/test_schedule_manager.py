@@ -191,3 +191,51 @@ async def test_an_absent_redis_is_said_to_be_so(
         patch.setattr("redis.asyncio.client.Pipeline.execute", away)
         with pytest.raises(RedisUnreachable, match="gone"):
             await call(manager)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("break_at", [1, 2, 3])
+async def test_a_redis_that_dies_in_the_middle_of_many_leaves_what_a_second_run_mends(
+    manager: PlayerScheduleManager, redis: Redis, monkeypatch: pytest.MonkeyPatch, break_at: int
+) -> None:
+    intervals = dict.fromkeys(range(1, 3_001), 60)
+    await manager.schedule_players(dict.fromkeys(range(1, 1501), 90))
+    answer, written = redis.execute_command, 0
+
+    async def dies(*command: object, **options: object) -> object:
+        nonlocal written
+        written += "EVALSHA" in command
+        if written >= break_at:
+            raise RedisAway("gone")
+        return await answer(*command, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(redis, "execute_command", dies)
+        with pytest.raises(RedisUnreachable):
+            await manager.schedule_players(intervals)
+    checked = await manager.check_players(intervals)
+    assert len(checked.missing) + len(checked.different) == 3_000 - 1_000 * (break_at - 1)
+    mended = await manager.ensure_players_scheduled(intervals)
+    assert (mended.missing, mended.different) == (checked.missing, checked.different)
+    checked = await manager.check_players(intervals)
+    assert (checked.missing, checked.different) == ([], [])
+
+    written = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(redis, "execute_command", dies)
+        with pytest.raises(RedisUnreachable):
+            await manager.unschedule_players(intervals)
+    assert await manager.unschedule_players(intervals) == 3_000 - 1_000 * (break_at - 1)
+    assert await manager.next_fires(intervals) == {}
+
+
+async def test_another_interval_is_another_schedule_with_the_same_id(
+    manager: PlayerScheduleManager, redis: Redis, keys: Keys
+) -> None:
+    """Also where both share a cron, and while the old one is claimed."""
+    for minutes in (420, 660, 1, 43_200):
+        assert await manager.reschedule_player(7, minutes) == "player_fetch_7"
+        fire = await manager.next_fire(7)
+        assert fire is not None
+        assert (fire.timestamp() - phase_s(7, minutes)) % (60 * minutes) == 0
+        assert fire.timestamp() <= time.time() + 60 * minutes
+    assert await redis.hlen(keys.schedules) == await redis.zcard(keys.due) == 1

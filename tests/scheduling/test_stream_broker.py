@@ -1,6 +1,8 @@
 """Every message is run once, none is lost, and the stream holds only what is not finished."""
 
 import asyncio
+import inspect
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,13 +10,19 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import ConnectionError as RedisAway
-from taskiq import AckableMessage
+from taskiq import AckableMessage, TaskiqScheduler
 from taskiq.message import BrokerMessage
 from taskiq_redis import RedisStreamBroker
 
+from osrsdiff import redis_client
 from osrsdiff.errors import RedisUnreachable
+from osrsdiff.hiscores.budget import RequestBudget
 from osrsdiff.scheduling.broker import GROUP, StreamBroker
+from osrsdiff.scheduling.constants import ALIVE_S
 from osrsdiff.scheduling.keys import Keys
+from osrsdiff.scheduling.manager import PlayerScheduleManager
+from osrsdiff.scheduling.source import PlayerScheduleSource
+from osrsdiff.tracking.fetch import OTHERS_END_WITHIN_S, TIMEOUT_S
 
 MakeBroker = Callable[..., StreamBroker]
 Eventually = Callable[[Callable[[], Awaitable[bool]], str], Awaitable[None]]
@@ -47,12 +55,19 @@ async def consumers(redis: Redis, keys: Keys) -> set[str]:
     return {info["name"].decode() for info in await redis.xinfo_consumers(keys.queue, GROUP)}
 
 
+def left_in(redis: Redis, keys: Keys, count: int) -> Callable[[], Awaitable[bool]]:
+    async def are_left() -> bool:
+        return int(await redis.xlen(keys.queue)) == count
+
+    return are_left
+
+
 async def pending(redis: Redis, keys: Keys) -> int:
     return int((await redis.xpending(keys.queue, GROUP))["pending"])
 
 
 async def test_a_message_is_received_and_once_acknowledged_is_gone(
-    make_broker: MakeBroker, redis: Redis, keys: Keys
+    make_broker: MakeBroker, redis: Redis, keys: Keys, eventually: Eventually
 ) -> None:
     sender, worker = make_broker(), make_broker(worker=True)
     assert isinstance(worker, RedisStreamBroker)
@@ -62,7 +77,30 @@ async def test_a_message_is_received_and_once_acknowledged_is_gone(
         assert received.data == b"one"
         assert await redis.xlen(keys.queue) == 1
         await ack(received)
-        assert await redis.xlen(keys.queue) == await pending(redis, keys) == 0
+        await eventually(left_in(redis, keys, 0), "it is gone")
+        assert await pending(redis, keys) == 0
+
+
+async def test_acknowledgements_of_one_moment_go_out_together_and_nobody_waits_for_them(
+    make_broker: MakeBroker, redis: Redis, keys: Keys, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, worker = make_broker(), make_broker(worker=True, concurrency=10)
+    trips: list[int] = []
+    acknowledge = worker._acknowledge
+
+    async def counted(keys: list[str], args: list[str]) -> object:
+        trips.append(len(args))
+        return await acknowledge(keys=keys, args=args)
+
+    async with listening(worker) as receive:
+        await asyncio.gather(*(sender.kick(message(str(number))) for number in range(10)))
+        received = [await receive() for _ in range(10)]
+        monkeypatch.setattr(worker, "_acknowledge", counted)
+        for one in received:
+            await ack(one)
+        assert (trips, await redis.xlen(keys.queue)) == ([], 10)
+        await eventually(left_in(redis, keys, 0), "all are gone")
+    assert len(trips) == 1
 
 
 async def test_what_was_sent_before_any_worker_started_is_received(make_broker: MakeBroker) -> None:
@@ -108,7 +146,7 @@ async def test_each_message_goes_to_one_worker(make_broker: MakeBroker) -> None:
 
 
 async def test_a_stopping_worker_gives_back_everything_it_has_not_finished(
-    make_broker: MakeBroker, redis: Redis, keys: Keys
+    make_broker: MakeBroker, redis: Redis, keys: Keys, eventually: Eventually
 ) -> None:
     sender, worker = make_broker(), make_broker(worker=True, concurrency=10)
     await asyncio.gather(*(sender.kick(message(str(number))) for number in range(5)))
@@ -116,7 +154,7 @@ async def test_a_stopping_worker_gives_back_everything_it_has_not_finished(
         await ack(await receive())
         await receive()  # taken, never finished
     # three were read and never asked for
-    assert await redis.xlen(keys.queue) == 4
+    await eventually(left_in(redis, keys, 4), "the one that was acknowledged is gone")
     assert await pending(redis, keys) == 1
     await worker.shutdown()
     assert await redis.xlen(keys.queue) == 4
@@ -234,7 +272,7 @@ async def test_an_outage_is_survived_in_place_and_acknowledgements_are_made_up_f
 
 
 async def test_a_message_whose_delivery_was_lost_on_the_way_is_read_again(
-    make_broker: MakeBroker, redis: Redis, keys: Keys, monkeypatch: pytest.MonkeyPatch
+    make_broker: MakeBroker, redis: Redis, keys: Keys, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = make_broker(worker=True)
     answer = redis.execute_command
@@ -254,7 +292,7 @@ async def test_a_message_whose_delivery_was_lost_on_the_way_is_read_again(
         assert lost
         assert received.data == b"one"
         await ack(received)
-    assert await redis.xlen(keys.queue) == 0
+    await eventually(left_in(redis, keys, 0), "it is gone")
 
 
 async def test_a_task_is_sent_by_its_name(make_broker: MakeBroker) -> None:
@@ -280,3 +318,66 @@ async def test_starting_without_redis_is_no_error(
     await sender.kick(message("one"))
     async with listening(worker) as receive:
         assert (await receive()).data == b"one"
+
+
+async def test_what_another_worker_has_taken_over_is_neither_acknowledged_nor_given_back(
+    make_broker: MakeBroker, redis: Redis, keys: Keys
+) -> None:
+    sender, asleep = make_broker(), make_broker(worker=True, concurrency=2)
+    await asyncio.gather(sender.kick(message("begun")), sender.kick(message("not begun")))
+    async with listening(asleep) as receive:
+        begun = await receive()
+        ids = [id_ for id_, _ in await redis.xrange(keys.queue)]
+        await redis.xclaim(keys.queue, GROUP, "other", 0, ids)
+        await ack(begun)
+    await asleep.shutdown()
+    assert [id_ for id_, _ in await redis.xrange(keys.queue)] == ids
+    rows = await redis.xpending_range(keys.queue, GROUP, "-", "+", 10)
+    assert [(row["message_id"], row["consumer"]) for row in rows] == [(id_, b"other") for id_ in ids]
+
+
+async def test_a_players_next_beat_comes_though_a_fetch_was_given_up(
+    make_broker: MakeBroker,
+    source: PlayerScheduleSource,
+    manager: PlayerScheduleManager,
+    redis: Redis,
+    keys: Keys,
+    caplog: pytest.LogCaptureFixture,
+    eventually: Eventually,
+) -> None:
+    scheduler = TaskiqScheduler(make_broker(), [source])
+    await manager.schedule_players({7: 60}, first_fires={7: time.time()})
+    [task] = await source.get_schedules()
+    await scheduler.on_ready(source, task)
+    broker = make_broker(worker=True, **QUICK, most_deliveries=1)
+    await broker.startup()
+    await redis.xreadgroup(GROUP, "killed by it", {keys.queue: ">"})
+    async with listening(broker) as receive:
+        waiting = asyncio.ensure_future(receive())
+
+        async def is_given_up() -> bool:
+            return "message given up" in caplog.text
+
+        await eventually(is_given_up, "the message is given up")
+        assert any("player_fetch_7" in str(vars(record)) for record in caplog.records)
+        assert await manager.next_fire(7) is not None
+        await redis.zadd(keys.due, {"player_fetch_7": time.time()})  # as if its beat had come
+        await source.get_schedules()
+        [task] = await source.get_schedules()
+        await scheduler.on_ready(source, task)
+        assert broker.formatter.loads((await waiting).data).args == [7]
+
+
+def test_a_living_workers_messages_are_left_to_it_for_longer_than_any_fetch_takes() -> None:
+    idle_s = inspect.signature(StreamBroker).parameters["idle_s"].default
+    slot_s = inspect.signature(RequestBudget).parameters["max_wait_s"].default
+    redis_s = redis_client.create("redis://127.0.0.1:1/0").connection_pool.connection_kwargs["socket_timeout"]
+    # a fetch by hand waits for another one's end; each asks Redis for a slot, after it, and to move the next fire
+    longest_s = OTHERS_END_WITHIN_S + slot_s + TIMEOUT_S + 4 * redis_s
+    # as many messages as run at once may wait behind those that run
+    assert idle_s >= 2 * 2 * longest_s
+
+
+def test_a_living_worker_is_never_taken_for_a_dead_one() -> None:
+    parameters = inspect.signature(StreamBroker).parameters
+    assert parameters["block_s"].default < parameters["alive_s"].default / 2 <= ALIVE_S / 2
