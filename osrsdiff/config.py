@@ -54,6 +54,7 @@ class Hiscores(Struct, frozen=True, forbid_unknown_fields=True):
     requests_per_second: Annotated[float, Meta(gt=0, le=100_000)] = 0.5
     burst: Annotated[int, Meta(ge=1, le=100_000)] = 2
     contact: Annotated[str, Meta(max_length=200, pattern=r"^[\x20-\x7e]*$")] = ""
+    retries: Annotated[int, Meta(ge=0, le=20)] = 5
 
 
 class Worker(Struct, frozen=True, forbid_unknown_fields=True):

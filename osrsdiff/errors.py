@@ -5,6 +5,8 @@ OsrsdiffError
 │   ├── InvalidUsername
 │   ├── InvalidInterval
 │   ├── InvalidPeriod
+│   ├── InvalidCursor          what should continue a list continues none
+│   ├── JobNotFound
 │   ├── PlayerExists
 │   ├── PlayerNotFound
 │   └── TokenNotFound
@@ -25,8 +27,10 @@ OsrsdiffError
     ├── Unavailable            retry with back-off
     ├── Malformed              alert: the answer is not what it should be
     └── Deferred               no request was made; comes again
+        └── UnderWay           somebody else is asking for the same player just now
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -72,6 +76,21 @@ class InvalidInterval(UserError):
 
 class InvalidPeriod(UserError):
     """A period or window that can't be read."""
+
+
+class InvalidCursor(UserError):
+    """What should say where a page begins says nothing, or belongs to another list."""
+
+    def __init__(self) -> None:
+        super().__init__("This is no `next` of a page of this list; start again without it.")
+
+
+class JobNotFound(UserError):
+    """No job has this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        super().__init__(f"No job is called {name[:40]!r}. There are: {', '.join(known)}.")
 
 
 class PlayerExists(UserError):
@@ -182,3 +201,7 @@ class Deferred(FetchError):
     """No token could be had: breaker open, budget spent, Redis away. No request was made, no failure is counted."""
 
     outcome = Outcome.DEFERRED
+
+
+class UnderWay(Deferred):
+    """Another fetch of this player asks the hiscores just now, or has stored its look first."""

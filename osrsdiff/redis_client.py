@@ -15,15 +15,18 @@ def redis_url(config: Config) -> str:
     return f"unix://{trusted_socket_path(config.data_dir)}" if config.redis.url == EMBEDDED else config.redis.url
 
 
-def create(url: str) -> Redis:
-    """A client with a pool of its own. Connects at the first command.
+PATIENCE_S = 5.0
+
+
+def create(url: str, *, patience_s: float = PATIENCE_S) -> Redis:
+    """A client with a pool of its own, which waits so long for each reply. Connects at the first command.
 
     No retries inside: who calls decides what an outage means. Raises RedisRefused on a malformed URL.
     """
     try:
         return Redis.from_url(
             url,
-            socket_timeout=5,
+            socket_timeout=patience_s,
             socket_connect_timeout=2,
             health_check_interval=0,
             retry=Retry(NoBackoff(), 0),

@@ -35,10 +35,11 @@ Answer = TypeVar("Answer")
 
 @dataclass(slots=True)
 class Call(Generic[Query, Body]):
-    """What a handler is given, parsed and allowed. `username`: as it stands in the path, empty where there is none."""
+    """What a handler is given, parsed and allowed. `username`, `name`: from the path, empty where it has none."""
 
     instance: Instance
     username: str
+    name: str
     query: Query
     body: Body
 

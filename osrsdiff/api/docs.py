@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 Node = Mapping[str, Any]
 
@@ -255,8 +256,16 @@ def _curl(path: str, method: str, operation: Node) -> str:
     if body := operation.get("requestBody"):
         example = json.dumps(body["content"]["application/json"]["example"])
         options += ["-H 'Content-Type: application/json'", f"-d '{example}'"]
-    lines = [f"{call} localhost:8000{path.replace('{username}', 'lynx%20titan')}", *options]
+    lines = [f"{call} localhost:8000{_filled(path, operation)}", *options]
     return " \\\n  ".join(lines)
+
+
+def _filled(path: str, operation: Node) -> str:
+    """The path with its parameters' examples."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", quote(parameter["schema"]["examples"][0]))
+    return path
 
 
 def _code(text: str) -> str:

@@ -25,7 +25,14 @@ _TOKENS = (
     "A token made with `osrsdiff token create`, of the scope read or admin. The first one, of the scope admin, is "
     "printed at the first start."
 )
-_USERNAME = "The player's name, percent-encoded, in any spelling: `lynx%20titan` and `Lynx_Titan` are the same."
+_IN_PATH: Mapping[str, tuple[str, str]] = {
+    "username": (
+        "The player's name, percent-encoded, in any spelling: `lynx%20titan` and `Lynx_Titan` are the same.",
+        "lynx titan",
+    ),
+    "name": ("The task's name.", "reconcile_schedules"),
+}
+"""What stands in a path, and an example of it."""
 _ETAG = "Send it as `If-None-Match` to learn cheaply whether anything changed."
 _HEADERS: Mapping[int, Mapping[str, str]] = {
     201: {"Location": "Where the new player is."},
@@ -56,6 +63,11 @@ def document(routes: Iterable[Route], *, public_read: bool) -> Node:
         "servers": [{"url": "/"}],
         "tags": [
             {"name": "players", "description": "Who is tracked, and what is known of them."},
+            {
+                "name": "schedules",
+                "description": "When players are fetched: looking, pausing, verifying, many at a time.",
+            },
+            {"name": "tasks", "description": "What belongs to no player and runs by the clock."},
             {"name": "service", "description": "How this instance is, and what it can do."},
         ],
         "paths": paths,
@@ -93,7 +105,8 @@ def _schemas(routes: list[Route]) -> dict[str, Node]:
     _, components = msgspec.json.schema_components(
         sorted(types, key=lambda t: str(t.__name__)), ref_template="#/components/schemas/{name}"
     )
-    return {name: _plain(components[name]) for name in sorted(components)}
+    examples = {t.__name__: {"examples": [t.EXAMPLE]} for t in types if hasattr(t, "EXAMPLE")}
+    return {name: _plain(components[name]) | examples.get(name, {}) for name in sorted(components)}
 
 
 def _is_struct(given: object) -> bool:
@@ -110,7 +123,7 @@ def _operation(route: Route, schemas: Mapping[str, Node], *, public_read: bool) 
         "operationId": route.name,
         "summary": route.summary,
         "description": route.details,
-        "tags": ["players" if "/players" in route.path else "service"],
+        "tags": [_tag(route.path)],
         "security": _security(route.access, public_read=public_read),
     }
     if parameters := [*_path_parameters(route), *_query_parameters(route)]:
@@ -119,6 +132,12 @@ def _operation(route: Route, schemas: Mapping[str, Node], *, public_read: bool) 
         operation["requestBody"] = {"required": True, "content": _content(JSON, route.body, schemas)}
     operation["responses"] = _responses(route, schemas, public_read=public_read)
     return operation
+
+
+def _tag(path: str) -> str:
+    """The part of the API that a path belongs to: what comes after the version."""
+    part = path.removeprefix("/api/v1/").partition("/")[0]
+    return part if path.startswith("/api/v1/") else "service"
 
 
 def _security(access: Access, *, public_read: bool) -> list[Node]:
@@ -133,18 +152,29 @@ def _security(access: Access, *, public_read: bool) -> list[Node]:
 
 def _path_parameters(route: Route) -> Iterator[Node]:
     for name in re.findall(r"{(\w+)}", route.path):
-        schema = {"type": "string", "minLength": 1, "examples": ["lynx titan"]}
-        yield {"name": name, "in": "path", "required": True, "description": _USERNAME, "schema": schema}
+        description, example = _IN_PATH[name]
+        schema = {"type": "string", "minLength": 1, "examples": [example]}
+        yield {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
 
 
 def _query_parameters(route: Route) -> Iterator[Node]:
     if route.query is Nothing:
         return
-    struct = msgspec.json.schema_components([route.query])[1][route.query.__name__]
-    for name, schema in struct["properties"].items():
+    components = msgspec.json.schema_components([route.query])[1]
+    struct = components[route.query.__name__]
+    for name, given in struct["properties"].items():
+        schema = _in_place(given, components)
         description = schema.pop("description", "")
         required = name in struct["required"]
         yield {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+
+
+def _in_place(schema: Node, components: Mapping[str, Node]) -> Node:
+    """The schema with what it refers to."""
+    if "$ref" not in schema:
+        return schema
+    referred = _plain(components[schema["$ref"].rpartition("/")[2]])
+    return {**referred, **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
 def _content(media_type: str, answer: Any, schemas: Mapping[str, Node]) -> Node:

@@ -6,8 +6,9 @@ The only place of the API that looks at raw input; nothing further in validates 
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from aiohttp import web
@@ -82,7 +83,15 @@ def _value(field: msgspec.structs.FieldInfo, value: object, *, strict: bool) -> 
     except msgspec.ValidationError as error:
         if (explain := _EXPLAINED.get(field.encode_name)) and not isinstance(value, dict | list):
             explain(value)
-        raise _refused(field.encode_name, str(error)) from error
+        choices = _choices(field.type)
+        raise _refused(field.encode_name, f"{error}; one of {', '.join(choices)}" if choices else str(error)) from error
+
+
+def _choices(kind: Any) -> list[str]:
+    """The values that a field takes, where they are a closed set."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [str(member.value) for member in kind]
+    return [choice for part in get_args(kind) for choice in _choices(part)]
 
 
 def _known(fields: Mapping[str, object]) -> str:

@@ -1,5 +1,6 @@
 """Players over HTTP: list, add, look up, change, remove, fetch now."""
 
+from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from msgspec import UNSET
@@ -12,13 +13,14 @@ from osrsdiff.errors import InvalidUsername, RedisUnreachable
 from osrsdiff.game import usernames
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import players as tracking
+from osrsdiff.tracking.forecast import Forecast, forecast
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.players import Applied
 
 PLAYERS = "/api/v1/players"
 
-_IN_EFFECT = "Saved and in effect."
-_NOT_YET = "Saved. Redis does not answer, so it takes effect by itself once it does."
+IN_EFFECT = "Saved and in effect."
+NOT_YET = "Saved. Redis does not answer, so it takes effect by itself once it does."
 _QUEUED = "The fetch is queued; a worker takes it as soon as the request budget lets it."
 
 
@@ -47,7 +49,7 @@ async def add_player(call: Call[Nothing, schemas.AddPlayer]) -> Reply[schemas.Pl
     saved = schemas.PlayerAdded(
         **asdict(body_of(applied.player)),
         scheduled=applied.scheduled,
-        message=f"{_IN_EFFECT} {_QUEUED}" if task_id else _NOT_YET,
+        message=f"{IN_EFFECT} {_QUEUED}" if task_id else NOT_YET,
         fetch=schemas.FetchQueued(task_id) if task_id else None,
     )
     return Reply(saved, {"Location": f"{PLAYERS}/{quote(applied.player.username)}"})
@@ -71,7 +73,7 @@ async def change_player(call: Call[Nothing, schemas.ChangePlayer]) -> Reply[sche
         change = tracking.resume_player if wanted.is_active else tracking.pause_player
         applied = await change(call.instance, call.username)
         scheduled = scheduled and applied.scheduled
-    message = _IN_EFFECT if scheduled else _NOT_YET
+    message = IN_EFFECT if scheduled else NOT_YET
     return Reply(schemas.PlayerSaved(**asdict(body_of(applied.player)), scheduled=scheduled, message=message))
 
 
@@ -83,10 +85,17 @@ async def remove_player(call: Call[Nothing, Nothing]) -> Reply[Nothing]:
 
 async def fetch_player(call: Call[Nothing, Nothing]) -> Reply[schemas.FetchAccepted]:
     """Looks at the hiscores now, besides the schedule; paused players too. `last_look_at` of the player tells when it
-    has happened, `last_outcome` how it went."""
+    has happened, `last_outcome` how it went. Whoever asks while such a fetch waits joins it."""
     player = await tracking.get_player(call.instance, call.username)
-    task_id = await tracking.enqueue_fetch(call.instance, player)
-    return Reply(schemas.FetchAccepted(task_id, _QUEUED))
+    queued = await tracking.enqueue_fetch(call.instance, player)
+    expected = await forecast(call.instance)
+    body = schemas.FetchAccepted(
+        queued.task_id,
+        joined=queued.joined,
+        expected_at=None if expected is None or expected.at is None else expected.at.replace(microsecond=0),
+        message=_joined(queued.joined) + _expectation(expected),
+    )
+    return Reply(body)
 
 
 def body_of(player: Player) -> schemas.Player:
@@ -105,6 +114,7 @@ def body_of(player: Player) -> schemas.Player:
         last_changed_at=player.last_changed_at,
         last_outcome=player.last_outcome,
         failures=player.failures,
+        missing_since=player.missing_since,
     )
 
 
@@ -117,9 +127,29 @@ async def _first_fetch(instance: Instance, applied: Applied) -> str | None:
     if not applied.scheduled:
         return None
     try:
-        return await tracking.enqueue_fetch(instance, applied.player)
+        return (await tracking.enqueue_fetch(instance, applied.player)).task_id
     except RedisUnreachable:
         return None
+
+
+def _joined(joined: bool) -> str:
+    return "Joined the fetch that waits already. " if joined else "Queued. "
+
+
+def _expectation(expected: Forecast | None) -> str:
+    """What to expect, in words."""
+    match expected:
+        case None:
+            return "A worker takes it as soon as the request budget lets it."
+        case Forecast(at=None):
+            return "No worker is running: it waits for one."
+        case Forecast(paused_until=datetime() as until):
+            return f"The hiscores are in trouble and left alone until {until:%H:%M:%S} UTC; then it is its turn."
+        case Forecast(ahead=0):
+            return "It is next."
+        case _:
+            others = "1 other is" if expected.ahead == 1 else f"{expected.ahead} others are"
+            return f"{others} before it; the request budget sets the pace."
 
 
 def _cursor(after: str) -> str:

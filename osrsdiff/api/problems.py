@@ -61,6 +61,7 @@ UNAUTHORIZED = Kind(
 FORBIDDEN = Kind("forbidden", 403, "Token may not do this", "The token's scope does not cover this request.")
 NOT_FOUND = Kind("not-found", 404, "Nothing here", "No such path.")
 PLAYER_NOT_FOUND = Kind("player-not-found", 404, "Player is not tracked", "No tracked player has this name.")
+TASK_NOT_FOUND = Kind("task-not-found", 404, "No such task", "The list of tasks names those that there are.")
 METHOD_NOT_ALLOWED = Kind(
     "method-not-allowed", 405, "Method not allowed here", "The header `Allow` lists what this path takes."
 )
@@ -99,6 +100,7 @@ _BY_ERROR: Mapping[type[BaseException], Kind] = {
     errors.InvalidPeriod: INVALID_PERIOD,
     errors.PlayerExists: PLAYER_EXISTS,
     errors.PlayerNotFound: PLAYER_NOT_FOUND,
+    errors.JobNotFound: TASK_NOT_FOUND,
     errors.TokenNotFound: NOT_FOUND,
     errors.UserError: INVALID_FIELD,
     errors.RedisUnreachable: REDIS_UNREACHABLE,

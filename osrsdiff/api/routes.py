@@ -4,10 +4,23 @@ from functools import cache
 
 from msgspec import json
 
-from osrsdiff.api import docs, health, openapi, players, sight
+from osrsdiff.api import docs, health, openapi, players, schedules, sight, tasks
 from osrsdiff.api.calls import HTML, Access, Call, Nothing, Reply, Route, route
 from osrsdiff.api.players import PLAYERS
-from osrsdiff.api.problems import PLAYER_EXISTS, REDIS_UNREACHABLE
+from osrsdiff.api.problems import PLAYER_EXISTS, REDIS_UNREACHABLE, TASK_NOT_FOUND
+from osrsdiff.api.schedule_schemas import (
+    PlayerSchedule,
+    SchedulePage,
+    SchedulesQuery,
+    Steer,
+    Steered,
+    TaskList,
+    TaskQueued,
+    TasksQuery,
+    Verified,
+    VerifyQuery,
+)
+from osrsdiff.api.schedules import SCHEDULES
 from osrsdiff.api.schemas import (
     AddPlayer,
     ChangePlayer,
@@ -23,6 +36,7 @@ from osrsdiff.api.schemas import (
     Readiness,
     Stats,
 )
+from osrsdiff.api.tasks import TASKS
 
 ANYONE, READ, ADMIN = Access.ANYONE, Access.READ, Access.ADMIN
 PLAYER = PLAYERS + "/{username}"
@@ -61,6 +75,25 @@ ROUTES: tuple[Route, ...] = (
           access=READ, query=GainsQuery, body=Nothing, answer=Gains),
     route("GET", f"{PLAYER}/stats", sight.player_stats, summary="A player's current sheet",
           access=READ, query=Nothing, body=Nothing, answer=Stats),
+    route("GET", f"{PLAYER}/schedule", schedules.player_schedule, summary="A player's schedule",
+          access=READ, query=Nothing, body=Nothing, answer=PlayerSchedule),
+    route("POST", f"{PLAYER}/pause", schedules.pause_one, summary="Pause a player",
+          access=ADMIN, query=Nothing, body=Nothing, answer=PlayerSaved),
+    route("POST", f"{PLAYER}/resume", schedules.resume_one, summary="Resume a player",
+          access=ADMIN, query=Nothing, body=Nothing, answer=PlayerSaved),
+    route("GET", SCHEDULES, schedules.list_schedules, summary="List schedules",
+          access=READ, query=SchedulesQuery, body=Nothing, answer=SchedulePage, problems=(REDIS_UNREACHABLE,)),
+    route("POST", f"{SCHEDULES}/pause", schedules.pause_schedules, summary="Pause many players",
+          access=ADMIN, query=Nothing, body=Steer, answer=Steered, problems=(REDIS_UNREACHABLE,)),
+    route("POST", f"{SCHEDULES}/resume", schedules.resume_schedules, summary="Resume many players",
+          access=ADMIN, query=Nothing, body=Steer, answer=Steered, problems=(REDIS_UNREACHABLE,)),
+    route("POST", f"{SCHEDULES}/verify", schedules.verify_schedules, summary="Compare all schedules and mend them",
+          access=ADMIN, query=VerifyQuery, body=Nothing, answer=Verified, problems=(REDIS_UNREACHABLE,)),
+    route("GET", TASKS, tasks.list_tasks, summary="List tasks and recent failures",
+          access=READ, query=TasksQuery, body=Nothing, answer=TaskList),
+    route("POST", f"{TASKS}/{{name}}/run", tasks.run_task, summary="Run a task now",
+          access=ADMIN, query=Nothing, body=Nothing, answer=TaskQueued, status=202,
+          problems=(TASK_NOT_FOUND, REDIS_UNREACHABLE)),
     route("GET", "/healthz", health.healthz, summary="Is the process alive?",
           access=ANYONE, query=Nothing, body=Nothing, answer=Health),
     route("GET", "/readyz", health.readyz, summary="Does the instance do its work?",

@@ -98,6 +98,9 @@ class Player(Struct, frozen=True):
     last_changed_at: Annotated[Time | None, Meta(description="When that data last was another than before.")]
     last_outcome: Outcome | None
     failures: Annotated[int, Meta(description="Failed fetches in a row.", examples=[0])]
+    missing_since: Annotated[
+        Time | None, Meta(description="Since when the hiscores have not listed the player; null where they do.")
+    ]
 
 
 class FetchQueued(Struct, frozen=True):
@@ -126,8 +129,15 @@ class PlayerAdded(PlayerSaved, frozen=True):
 
 
 class FetchAccepted(FetchQueued, frozen=True):
-    """A fetch that waits for a worker, and what to do next."""
+    """A fetch that waits for a worker, and what to expect of it."""
 
+    joined: Annotated[
+        bool, Meta(description="Whether it is one that somebody asked for before and that waits yet.", examples=[False])
+    ]
+    expected_at: Annotated[
+        Time | None,
+        Meta(description="About when, going by the queue and the request budget; null where nobody can tell."),
+    ]
     message: Annotated[str, Meta(examples=["Queued."])]
 
 

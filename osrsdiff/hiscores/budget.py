@@ -4,9 +4,12 @@ The budget is a bucket (GCRA): `requests_per_second`, and `burst` at once after 
 slot and sleeps until it comes. The breaker opens when the hiscores are in trouble: then nobody asks until its pause is
 over, and after it one probe at a time until one succeeds. Time is Redis' own, so hosts need no common clock.
 
+A Redis that was emptied has forgotten what it gave away. So a new bucket has no burst, and a slot of an old one that
+was waited for is void.
+
 Two hashes, times in microseconds since the epoch. `{prefix}budget`: `slot`, the time of the slot after the last one
-given away, and `at`, when that was. `{prefix}breaker`, absent while closed: `since` and `until`, between which it is
-open, `failures` in a row, and `probe`, until when a probe is under way.
+given away, `at`, when that was, and `epoch`, when the bucket was made. `{prefix}breaker`, absent while closed: `since`
+and `until`, between which it is open, `failures` in a row, and `probe`, until when a probe is under way.
 """
 
 import random
@@ -21,18 +24,21 @@ from redis import RedisError
 from redis.asyncio import Redis
 
 from osrsdiff.coalesce import Coalescer
-from osrsdiff.errors import Deferred, RedisUnreachable
+from osrsdiff.errors import Deferred, RedisUnreachable, UnderWay
 
 FIRST_PAUSE_S = 10.0
 LONGEST_PAUSE_S = 600.0
 PROBE_S = 30.0
 """How long a probe may take before another is let through: longer than any request."""
 
+KEPT_S = 86_400.0
+"""After so long without a request what was given away is forgotten."""
+
 MOST_AT_ONCE = 100
 """Takes and releases in one round trip: Redis serves nobody else meanwhile."""
 
 _Ask = Literal["take", "release"]
-_Answer = tuple[int, int, int]
+_Answer = tuple[int, int, int, int]
 
 _REDIS_AWAY_S = 15.0
 # shorter waits are over before anybody's trouble could be known
@@ -50,25 +56,26 @@ local open = since <= now and now < till
 """
 
 # Takes and releases in the order in which they were asked for: KEYS[3] and on, '' where nobody is named. Gives for each
-# {1, wait, since}: the slot is the caller's in `wait`; {0, wait, 0}: nothing was taken, ask again in `wait`;
-# {-1, 0, 0}: nothing was taken, somebody is asking for this very name; {1, 0, 0} for what is released
+# {1, wait, since, epoch}: the slot is the caller's in `wait`; {0, wait, 0, 0}: nothing was taken, ask again in `wait`;
+# {-1, 0, 0, 0}: nothing was taken, somebody is asking for this very name; {1, 0, 0, 0} for what is released
 _ROUND = (
     _NOW
     + """
 local interval, burst, max_wait, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local token = ARGV[5]
-local budget = redis.call('HMGET', KEYS[2], 'slot', 'at')
-local slot, at = tonumber(budget[1] or '0'), tonumber(budget[2] or '0')
+local token, kept = ARGV[5], tonumber(ARGV[6])
+local budget = redis.call('HMGET', KEYS[2], 'slot', 'at', 'epoch')
+local slot, at = tonumber(budget[1] or now + (burst - 1) * interval), tonumber(budget[2] or now)
+local epoch = tonumber(budget[3] or now)
 -- where the clock went back, what was given away is as far ahead as it was
 slot = math.max(now, slot - math.max(0, at - now))
 local given = false
 
 local function take(asking)
-  if asking ~= '' and redis.call('EXISTS', asking) == 1 then return {-1, 0, 0} end
-  if open then return {0, till - now, 0} end
-  if since > 0 and now < probe and probe - now <= max_wait + lease then return {0, probe - now, 0} end
+  if asking ~= '' and redis.call('EXISTS', asking) == 1 then return {-1, 0, 0, 0} end
+  if open then return {0, till - now, 0, 0} end
+  if since > 0 and now < probe and probe - now <= max_wait + lease then return {0, probe - now, 0, 0} end
   local wait = math.max(0, math.ceil(slot - (burst - 1) * interval - now))
-  if wait > max_wait then return {0, wait, 0} end
+  if wait > max_wait then return {0, wait, 0, 0} end
   slot = slot + interval
   given = true
   if since > 0 then
@@ -76,30 +83,32 @@ local function take(asking)
     redis.call('HSET', KEYS[1], 'probe', stored(probe))
   end
   if asking ~= '' then redis.call('SET', asking, token, 'PX', math.ceil((wait + lease) / 1000)) end
-  return {1, wait, since}
+  return {1, wait, since, epoch}
 end
 
 local function release(asking)
   if redis.call('GET', asking) == token then redis.call('DEL', asking) end
-  return {1, 0, 0}
+  return {1, 0, 0, 0}
 end
 
 local answers = {}
 for place = 3, #KEYS do
-  answers[place - 2] = (ARGV[place + 3] == 'take' and take or release)(KEYS[place])
+  answers[place - 2] = (ARGV[place + 4] == 'take' and take or release)(KEYS[place])
 end
 if given then
-  redis.call('HSET', KEYS[2], 'slot', stored(slot), 'at', stored(now))
-  redis.call('PEXPIRE', KEYS[2], math.ceil((slot - now) / 1000) + 1)
+  redis.call('HSET', KEYS[2], 'slot', stored(slot), 'at', stored(now), 'epoch', stored(epoch))
+  redis.call('PEXPIRE', KEYS[2], math.ceil((slot - now + kept) / 1000))
 end
 return answers
 """
 )
 
-# gives how long the breaker that opened after `since` was read stays open, -1 where none did
+# gives how long the breaker that opened after `since` was read stays open, -1 where none did; -2 where the slot is of
+# another bucket
 _STILL_CLOSED = (
     _NOW
     + """
+if tonumber(redis.call('HGET', KEYS[2], 'epoch') or '0') ~= tonumber(ARGV[2]) then return -2 end
 if since == 0 or since == tonumber(ARGV[1]) then return -1 end
 return math.max(till - now, 0)
 """
@@ -152,7 +161,7 @@ class RequestBudget:
         if requests_per_second <= 0 or burst < 1:
             raise ValueError("a budget needs a positive rate and a burst of at least 1")
         self._keys = [f"{prefix}breaker", f"{prefix}budget"]
-        self._arguments = [_us(1 / requests_per_second), burst, _us(max_wait_s), _us(PROBE_S)]
+        self._terms = [_us(1 / requests_per_second), burst, _us(max_wait_s), _us(PROBE_S)]
         self._asking = f"{prefix}asking:"
         self._token = secrets.token_hex(8)
         self._round = redis.register_script(_ROUND)
@@ -171,21 +180,12 @@ class RequestBudget:
         `name`: whom it is about. Nobody else gets a slot for the same name until `release`, or until no request can
         be under way any more. That saves requests; it is no lock to rely on.
 
-        Raises Deferred where the name is being asked for or Redis is away, and, its `retry_after_s` set, where the slot
-        is too far away or the breaker is open or has opened during the wait.
+        Raises UnderWay where the name is being asked for, Deferred where Redis is away and, its `retry_after_s` set,
+        where the slot is too far away or the breaker is open or has opened during the wait.
         """
         try:
-            taken, wait_us, breaker = await self._rounds.do(("take", "" if name is None else self._asking + name))
-            if taken < 0:
-                raise Deferred(f"another request about {name} is under way")
-            if not taken:
-                raise _deferred(wait_us / 1e6)
-            if breaker:
-                self._probed = breaker
-            if wait_us:
-                await sleep(wait_us / 1e6)
-            if wait_us / 1e6 >= _RECHECK_FROM_S:
-                await self._check_still_closed(breaker, name)
+            while not await self._took(name):
+                pass  # the slot was of a budget that Redis has forgotten
         except (RedisError, OSError) as error:
             raise Deferred("Redis is away, so nobody knows the pace", retry_after_s=_REDIS_AWAY_S) from error
 
@@ -229,16 +229,33 @@ class RequestBudget:
     async def _go_round(self, asks: list[tuple[_Ask, str]]) -> list[_Answer]:
         kinds, names = zip(*asks, strict=True)
         answers: list[_Answer] = await self._round(
-            keys=[*self._keys, *names], args=[*self._arguments, self._token, *kinds]
+            keys=[*self._keys, *names], args=[*self._terms, self._token, _us(KEPT_S), *kinds]
         )
         return answers
 
-    async def _check_still_closed(self, breaker: int, name: str | None) -> None:
-        open_for_us = await self._still_closed(keys=self._keys[:1], args=[breaker])
+    async def _took(self, name: str | None) -> bool:
+        """Waits for the next slot; whether it may be used."""
+        taken, wait_us, breaker, epoch = await self._rounds.do(("take", "" if name is None else self._asking + name))
+        if taken < 0:
+            raise UnderWay(f"another request about {name} is under way")
+        if not taken:
+            raise _deferred(wait_us / 1e6)
+        if breaker:
+            self._probed = breaker
+        if wait_us:
+            await sleep(wait_us / 1e6)
+        return wait_us / 1e6 < _RECHECK_FROM_S or await self._still_counts(breaker, epoch, name)
+
+    async def _still_counts(self, breaker: int, epoch: int, name: str | None) -> bool:
+        """Whether a slot that was waited for may be used: no breaker has opened, and Redis knows of it."""
+        open_for_us = await self._still_closed(keys=self._keys, args=[breaker, epoch])
+        if open_for_us == -1:
+            return True
+        if name is not None:
+            await self.release(name)
         if open_for_us >= 0:
-            if name is not None:
-                await self.release(name)
             raise _deferred(open_for_us / 1e6)
+        return False
 
 
 def _us(seconds: float) -> int:

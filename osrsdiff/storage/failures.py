@@ -9,7 +9,7 @@ from osrsdiff.errors import Outcome
 from osrsdiff.storage.connection import Connection
 from osrsdiff.storage.dialects import ID
 from osrsdiff.storage.epoch import moment, seconds
-from osrsdiff.storage.tables import fetch_failures
+from osrsdiff.storage.tables import fetch_failures, players
 
 
 class FetchFailure(Struct, frozen=True):
@@ -21,12 +21,28 @@ class FetchFailure(Struct, frozen=True):
     message: str
 
 
+class RecentFailure(Struct, frozen=True):
+    """One fetch without data, and whose."""
+
+    username: str
+    display_name: str
+    at: datetime
+    outcome: Outcome
+    message: str
+
+
 _c = fetch_failures.c
 _columns = [_c[name] for name in FetchFailure.__struct_fields__]
 
 _ADD = insert(fetch_failures).values({name: bindparam(name) for name in FetchFailure.__struct_fields__}).inline()
 _RECENT = select(*_columns).order_by(_c.id.desc()).limit(bindparam("most", type_=Integer))
 _RECENT_OF_PLAYER = _RECENT.where(_c.player_id == bindparam("player_id", type_=ID))
+_RECENT_WITH_NAMES = (
+    select(players.c.username, players.c.display_name, _c.at, _c.outcome, _c.message)
+    .join_from(fetch_failures, players, players.c.id == _c.player_id)
+    .order_by(_c.id.desc())
+    .limit(bindparam("most", type_=Integer))
+)
 _PRUNE = delete(fetch_failures).where(
     _c.id <= select(func.max(_c.id)).scalar_subquery() - bindparam("keep", type_=Integer)
 )
@@ -45,6 +61,12 @@ async def recent(conn: Connection, *, limit: int, player_id: int | None = None) 
     else:
         rows = await conn.all(_RECENT_OF_PLAYER, {"most": limit, "player_id": player_id})
     return [FetchFailure(player, moment(at), Outcome(outcome), message) for player, at, outcome, message in rows]
+
+
+async def recent_with_names(conn: Connection, *, limit: int) -> list[RecentFailure]:
+    """The newest failures of all players, the newest first."""
+    rows = await conn.all(_RECENT_WITH_NAMES, {"most": limit})
+    return [RecentFailure(row[0], row[1], moment(row[2]), Outcome(row[3]), row[4]) for row in rows]
 
 
 async def prune(conn: Connection, *, keep: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, null, select, update
 from sqlalchemy.sql.dml import Update
 
 from osrsdiff.errors import Outcome
@@ -64,13 +64,13 @@ _FIRST_STATE = (
     )
     .ext(OnConflict(["player_id"]))
 )
-_SNAPSHOT = insert(snapshots).values(
+SNAPSHOT = insert(snapshots).values(
     player_id=bindparam("player_id"),
     taken_at=bindparam("looked_at"),
     previous_look_at=bindparam("previous_look_at"),
     has_fall=bindparam("has_fall"),
 )
-_CHANGE = insert(changes).values({column.name: bindparam(column.name) for column in changes.c})
+CHANGE = insert(changes).values({column.name: bindparam(column.name) for column in changes.c})
 _CURRENT_VALUE = (
     insert(current_values)
     .values({column.name: bindparam(column.name) for column in current_values.c})
@@ -99,6 +99,7 @@ def _looked(**values: object) -> Update:
             last_look_at=_looked_at,
             last_outcome=bindparam("outcome", type_=players.c.last_outcome.type),
             failures=0,
+            missing_since=null(),
             **values,
         )
     )
@@ -201,19 +202,38 @@ def _look(player_id: int, difference: Difference, expected_version: int, ids: Ma
     if not is_snapshot:
         return [Step(_STATE_UNCHANGED, look, must_hit=True), Step(_PLAYER_UNCHANGED, look)]
     state = _FIRST_STATE if expected_version == 0 else _STATE_CHANGED
-    return [Step(state, look, must_hit=True), *_snapshot(look, difference, ids), Step(_PLAYER_CHANGED, look)]
+    return [Step(state, look, must_hit=True), *_snapshot(player_id, difference, ids), Step(_PLAYER_CHANGED, look)]
 
 
-def _snapshot(look: Params, difference: Difference, ids: Mapping[str, int]) -> list[Step]:
+def _snapshot(player_id: int, difference: Difference, ids: Mapping[str, int]) -> list[Step]:
     """The rows of a look that changed something."""
+    rows = change_rows(player_id, difference, ids)
+    # Half of a first look are zeros, which no leaderboard shows.
+    listed = [
+        row for row, change in zip(rows, difference.changes, strict=True) if row["value"] or not change.first_seen
+    ]
+    return [Step(SNAPSHOT, snapshot_row(player_id, difference)), Step(CHANGE, rows), Step(_CURRENT_VALUE, listed)]
+
+
+def snapshot_row(player_id: int, difference: Difference) -> Params:
+    """What SNAPSHOT takes for a look that changed something."""
     previous = difference.previous_look_at
-    fell = any(change.fell for change in difference.changes)
-    snapshot = {**look, "previous_look_at": seconds(previous) if previous else None, "has_fall": fell}
-    rows = [
+    return {
+        "player_id": player_id,
+        "looked_at": seconds(difference.looked_at),
+        "previous_look_at": seconds(previous) if previous else None,
+        "has_fall": any(change.fell for change in difference.changes),
+    }
+
+
+def change_rows(player_id: int, difference: Difference, ids: Mapping[str, int]) -> list[dict[str, object]]:
+    """What CHANGE takes for a look, a row for each of its changes."""
+    taken_at = seconds(difference.looked_at)
+    return [
         {
-            "player_id": look["player_id"],
+            "player_id": player_id,
             "metric_id": ids[change.metric],
-            "taken_at": look["looked_at"],
+            "taken_at": taken_at,
             "value": change.after.value,
             "rank": change.after.rank,
             "level": _unexpected_level(change.metric, change.after),
@@ -221,11 +241,6 @@ def _snapshot(look: Params, difference: Difference, ids: Mapping[str, int]) -> l
         }
         for change in difference.changes
     ]
-    # Half of a first look are zeros, which no leaderboard shows.
-    listed = [
-        row for row, change in zip(rows, difference.changes, strict=True) if row["value"] or not change.first_seen
-    ]
-    return [Step(_SNAPSHOT, snapshot), Step(_CHANGE, rows), Step(_CURRENT_VALUE, listed)]
 
 
 def _unexpected_level(metric: str, reading: Reading) -> int | None:

@@ -1,6 +1,6 @@
 """Tracked players: added, found, paged through, marked, removed. Names are canonical; the caller commits."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -17,7 +17,10 @@ from osrsdiff.storage.tables import players
 
 
 class Player(Struct, frozen=True):
-    """A tracked player. `username` canonical. `last_look_at`: when the hiscores last gave data. `failures` in a row."""
+    """A tracked player. `username` canonical. `last_look_at`: when the hiscores last gave data. `failures` in a row.
+
+    `missing_since`: the first of the answers in a row that the player is not ranked; None since the last data.
+    """
 
     id: int
     username: str
@@ -32,14 +35,15 @@ class Player(Struct, frozen=True):
     last_changed_at: datetime | None
     last_outcome: Outcome | None
     failures: int
+    missing_since: datetime | None = None
 
 
 class PlayerCounts(Struct, frozen=True):
-    """How many there are, and how many requests per second the active ones' intervals ask for."""
+    """How many there are, and how often the active ones are to be fetched: players by interval in minutes."""
 
     active: int
     paused: int
-    requests_per_second: float
+    by_interval: dict[int, int]
 
 
 _c = players.c
@@ -72,6 +76,9 @@ _PAGE = (
 _PAGE_OF_ACTIVITY = _PAGE.where(_c.is_active == bindparam("is_active", type_=Boolean))
 _PAGE_BY_ID = select(*COLUMNS).where(_c.id > bindparam("after")).order_by(_c.id).limit(bindparam("most", type_=Integer))
 _COUNT = select(_c.is_active, _c.fetch_interval_minutes, func.count()).group_by(_c.is_active, _c.fetch_interval_minutes)
+_COUNT_MISSING = (
+    select(func.count()).select_from(players).where(_c.is_active, _c.missing_since <= bindparam("since", type_=SECONDS))
+)
 _given_ids = JsonItems(bindparam("ids", type_=Text)).table_valued("value")
 _ACTIVITY = select(_c.id, _c.is_active).where(_c.id.in_(select(cast(_given_ids.c.value, Integer))))
 _REMOVE = delete(players).where(_c.id == bindparam("player_id"))
@@ -83,11 +90,14 @@ def _setting(**values: object) -> Update:
 
 _SET_ACTIVE = _setting(is_active=bindparam("given", type_=Boolean))
 _SET_INTERVAL = _setting(fetch_interval_minutes=bindparam("given", type_=Integer))
-_SET_SCHEDULE_ID = _setting(schedule_id=bindparam("given", type_=Text))
 _ATTEMPTED = _setting(
     last_attempt_at=bindparam("at", type_=SECONDS),
     last_outcome=bindparam("outcome", type_=Text),
     failures=case((bindparam("failed", type_=Boolean), _c.failures + 1), else_=0),
+    missing_since=case(
+        (bindparam("missing", type_=Boolean), func.coalesce(_c.missing_since, bindparam("at", type_=SECONDS))),
+        else_=_c.missing_since,
+    ),
 )
 
 
@@ -165,17 +175,19 @@ async def set_interval(conn: Connection, player_id: int, minutes: int) -> None:
     await conn.run(_SET_INTERVAL, {"player_id": player_id, "given": minutes})
 
 
-async def set_schedule_ids(conn: Connection, schedule_ids: Mapping[int, str | None]) -> None:
-    """Notes which schedule each player (by id) has, None where none."""
-    await conn.run_many(_SET_SCHEDULE_ID, [{"player_id": p, "given": s} for p, s in schedule_ids.items()])
-
-
 async def record_attempt(conn: Connection, player_id: int, *, at: datetime, outcome: Outcome, failed: bool) -> bool:
     """Notes a fetch that stored nothing; False where the player is gone.
 
     `failed`: one more failure in a row, else the row of them is over.
     """
-    attempt = {"player_id": player_id, "at": seconds(at), "outcome": outcome.value, "failed": failed}
+    missing = outcome is Outcome.NOT_RANKED
+    attempt = {
+        "player_id": player_id,
+        "at": seconds(at),
+        "outcome": outcome.value,
+        "failed": failed,
+        "missing": missing,
+    }
     return await conn.run(_ATTEMPTED, attempt) > 0
 
 
@@ -187,10 +199,15 @@ async def remove(conn: Connection, player_id: int) -> bool:
 async def count(conn: Connection) -> PlayerCounts:
     """How many players there are, and what fetching them takes. Reads every player."""
     found = await conn.all(_COUNT)
-    active = [(minutes, number) for is_active, minutes, number in found if is_active]
-    total = sum(number for _, _, number in found)
-    fetched = sum(number for _, number in active)
-    return PlayerCounts(fetched, total - fetched, sum(number / (minutes * 60) for minutes, number in active))
+    by_interval = {minutes: number for is_active, minutes, number in found if is_active}
+    paused = sum(number for is_active, _, number in found if not is_active)
+    return PlayerCounts(sum(by_interval.values()), paused, by_interval)
+
+
+async def count_missing(conn: Connection, since: datetime) -> int:
+    """How many active players have been missing since `since` or longer. Reads every player."""
+    [(number,)] = await conn.all(_COUNT_MISSING, {"since": seconds(since)})
+    return int(number)
 
 
 def of_row(row: Row) -> Player:
@@ -210,4 +227,5 @@ def of_row(row: Row) -> Player:
         last_changed_at=moment_or_none(changed),
         last_outcome=Outcome(row[11]) if row[11] else None,
         failures=row[12],
+        missing_since=moment_or_none(row[13]),
     )

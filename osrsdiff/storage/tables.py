@@ -4,6 +4,7 @@ Times are whole epoch seconds. On SQLite, what has a key of several columns is c
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -64,8 +65,9 @@ players = Table(
     Column("last_changed_at", SECONDS),
     Column("last_outcome", Text),
     Column("failures", Integer, nullable=False),
+    Column("missing_since", SECONDS),
     UniqueConstraint("username"),  # players.by_username, and the order of players.page
-    Index(None, "schedule_id"),  # players.by_schedule_id: whose schedule reconcile has found
+    Index(None, "schedule_id"),  # players.by_schedule_id: whose schedule a log line or a report names
     sqlite_autoincrement=True,
 )
 
@@ -168,4 +170,27 @@ job_runs = Table(
     Column("detail", Text),
     Index(None, "name", "id"),  # jobs.last: the newest run of a job
     sqlite_autoincrement=True,
+)
+
+# How far a player's history from OSRS Diff has been brought over, so that an interrupted move goes on where it was.
+# `source`: which database it comes from. `is_new`: the move has added the player, who is
+# paused until then. `is_joined`: the old history is whole
+# and leads to the player's state. `read_until_…`: the last record read, by its time and its id there;
+# `newest_record_id`: the last one that became a look, `looked_at`, `taken_at` and `sheet` what was known after it.
+moves = Table(
+    "moves",
+    metadata,
+    _player(primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("is_new", Boolean, nullable=False),
+    Column("is_joined", Boolean, nullable=False),
+    Column("read_until_us", BigInteger),
+    Column("read_until_id", BigInteger),
+    Column("newest_record_id", BigInteger),
+    Column("looks", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("left_out", Integer, nullable=False),
+    Column("looked_at", SECONDS),
+    Column("taken_at", SECONDS),
+    Column("sheet", BLOB),
 )

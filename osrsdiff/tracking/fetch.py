@@ -3,21 +3,21 @@
 `fetch_player` is the six steps in order. No database connection is held while waiting for the network.
 """
 
+import math
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from random import uniform
+from datetime import UTC, datetime
 from typing import Protocol
 
+import anyio
 from msgspec import Struct
 
 from osrsdiff import logs
 from osrsdiff.errors import (
     DatabaseBusy,
     DatabaseUnreachable,
-    Deferred,
     FetchError,
     Malformed,
     NameRefused,
@@ -27,30 +27,34 @@ from osrsdiff.errors import (
     RateLimited,
     RedisUnreachable,
     Unavailable,
+    UnderWay,
 )
+from osrsdiff.game.absence import is_not_found
 from osrsdiff.game.snapshots import State, difference, missing_skills
 from osrsdiff.hiscores.budget import RequestBudget
 from osrsdiff.hiscores.client import HiscoresClient
 from osrsdiff.hiscores.parser import Observation, parse
-from osrsdiff.scheduling.cron import next_beat, phase_s
 from osrsdiff.storage import failures, history
 from osrsdiff.storage import players as table
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.retries import Due, Fire, beat_after, fire_after, soon
 
 log = logs.get(__name__)
 
 TIMEOUT_S = 8.0
-"""Of one request: shorter than the time that a stopping worker leaves to what is under way."""
-MOST_RETRIES = 5
-"""After so many failures in a row the next beat is soon enough."""
-FIRST_RETRY_S = 30.0
-SOONEST_RETRY_S = 10.0
+"""Of one request. A stopping worker waits less long: what is under way then is given back, and done by the next one."""
+OTHERS_END_WITHIN_S = 30.0
+"""A fetch by hand waits so long for another one of the same player."""
+_LOOK_AGAIN_S = 0.25
 
 
 class FetchReport(Struct, frozen=True):
-    """How one fetch ended. `changed`: metrics with a new value. `retry_at`: None where the next beat is soon enough."""
+    """How one fetch ended. `changed`: metrics with a new value. `retry_at`: None where the next beat is the right time.
+
+    `joined`: another fetch had looked since this one was asked for, so this one did nothing; `changed` is not known.
+    """
 
     player_id: int
     outcome: Outcome
@@ -58,31 +62,25 @@ class FetchReport(Struct, frozen=True):
     first_look: bool = False
     message: str | None = None
     retry_at: datetime | None = None
-
-
-class Due(Struct, frozen=True):
-    """The schedule that asks for a fetch. `beat`: the epoch second at which it fell due."""
-
-    schedule_id: str
-    beat: int
-    labels: Mapping[str, str]
+    joined: bool = False
 
 
 class Retries(Protocol):
     """Whoever can move a player's next fire."""
 
-    async def retry_player(self, player_id: int, at: float, *, beat: int | None = None) -> None:
-        """Moves the next fire to the epoch second `at`; it still belongs to `beat`."""
+    async def retry_player(self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0) -> None:
+        """Moves the next fire to the epoch second `at`; it still belongs to `beat`, tried `retry` times before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """What a fetch needs."""
+    """What a fetch needs. `most_retries`: after so many of them the next beat is soon enough."""
 
     db: Database
     client: HiscoresClient
     budget: RequestBudget
     schedules: Retries
+    most_retries: int
 
 
 @asynccontextmanager
@@ -90,33 +88,56 @@ async def open_fetcher(instance: Instance) -> AsyncIterator[Fetcher]:
     """What fetches need in this process: one HTTP session, and the budget that all processes share."""
     hiscores = instance.config.hiscores
     async with HiscoresClient(hiscores.base_url, hiscores.contact, total_timeout_s=TIMEOUT_S) as client:
-        yield Fetcher(instance.db, client, instance.budget(), instance.schedules)
+        yield Fetcher(instance.db, client, instance.budget(), instance.schedules, hiscores.retries)
 
 
-async def fetch_player(fetcher: Fetcher, player_id: int, due: Due | None = None) -> FetchReport | None:
+async def fetch_player(
+    fetcher: Fetcher, player_id: int, due: Due | None = None, *, asked_at: float | None = None
+) -> FetchReport | None:
     """Looks at one player and stores what changed; puts the look off where the database is away.
 
-    `due`: None for a manual look. None is returned where there was nothing to do: the player is gone, was paused
-    meanwhile, or was looked at since the schedule fell due.
+    `due`: None for a look by hand, which was asked for at the epoch second `asked_at`: one that was stored since will
+    do, and one that is under way is waited for. None is returned where there was nothing to do: the player is gone,
+    was paused meanwhile, or was looked at since the schedule fell due.
     """
     try:
-        return await _fetched(fetcher, player_id, due)
+        if due is not None:
+            return await _fetched(fetcher, player_id, due, None)
+        return await _by_hand(fetcher, player_id, asked_at)
     except (DatabaseUnreachable, DatabaseBusy) as error:
         return await _put_off(fetcher.schedules, player_id, due, error)
 
 
-async def _fetched(fetcher: Fetcher, player_id: int, due: Due | None) -> FetchReport | None:
+async def _by_hand(fetcher: Fetcher, player_id: int, asked_at: float | None) -> FetchReport | None:
+    end = time.monotonic() + OTHERS_END_WITHIN_S
+    while True:
+        try:
+            return await _fetched(fetcher, player_id, None, asked_at)
+        except UnderWay as error:
+            if time.monotonic() >= end:
+                return FetchReport(player_id, Outcome.DEFERRED, message=str(error))
+            if asked_at is None:
+                asked_at = math.floor(time.time())  # what the other stores from now on
+            await anyio.sleep(_LOOK_AGAIN_S)
+
+
+async def _fetched(fetcher: Fetcher, player_id: int, due: Due | None, asked_at: float | None) -> FetchReport | None:
     loaded = await _load(fetcher.db, player_id)
     if loaded is None or _is_obsolete(loaded[0], due):
         log.info("fetch skipped", player_id=player_id, **_due_fields(due))
         return None
     player, state = loaded
+    if asked_at is not None and player.last_look_at is not None and player.last_look_at.timestamp() >= asked_at:
+        return _joined(player)
     started = time.monotonic()
     try:
         async with _request(fetcher.budget, player.username):
-            observation = await _look(fetcher, player, state)
-            report = await _store(fetcher.db, player, state, observation)
+            observation, looked_at = await _look(fetcher, player, state)
+            report = await _store(fetcher.db, player, state, observation, looked_at)
+        await _found_again(fetcher, player)
     except FetchError as error:
+        if due is None and isinstance(error, UnderWay):
+            raise
         report = await _failed(fetcher, player, due, error)
     _log(player, report, due, started)
     return report
@@ -134,6 +155,12 @@ def _is_obsolete(player: Player, due: Due | None) -> bool:
     return not player.is_active or (player.last_look_at is not None and player.last_look_at.timestamp() >= due.beat)
 
 
+def _joined(player: Player) -> FetchReport:
+    changed = player.last_changed_at == player.last_look_at
+    log.info("fetch joined", player=player.username, player_id=player.id)
+    return FetchReport(player.id, Outcome.CHANGED if changed else Outcome.UNCHANGED, joined=True)
+
+
 @asynccontextmanager
 async def _request(budget: RequestBudget, username: str) -> AsyncIterator[None]:
     """A place in the request budget; meanwhile nobody else asks for this player."""
@@ -144,16 +171,19 @@ async def _request(budget: RequestBudget, username: str) -> AsyncIterator[None]:
         await budget.release(username)
 
 
-async def _look(fetcher: Fetcher, player: Player, state: State | None) -> Observation:
+async def _look(fetcher: Fetcher, player: Player, state: State | None) -> tuple[Observation, datetime]:
+    """What the hiscores say, and when they said it: storing may wait for long, as while a laptop sleeps."""
     try:
-        observation = parse(await fetcher.client.fetch(player.username))
+        body = await fetcher.client.fetch(player.username)
+        looked_at = datetime.now(UTC)
+        observation = parse(body)
     except FetchError as error:
         await _tell(fetcher.budget, error)
         raise
     await fetcher.budget.succeeded()
     if missing := missing_skills(state, observation.sheet):
         raise Malformed(f"the answer lacks {', '.join(missing)}, which this player had")
-    return observation
+    return observation, looked_at
 
 
 async def _tell(budget: RequestBudget, error: FetchError) -> None:
@@ -165,8 +195,10 @@ async def _tell(budget: RequestBudget, error: FetchError) -> None:
             await budget.succeeded()
 
 
-async def _store(db: Database, player: Player, state: State | None, observation: Observation) -> FetchReport:
-    found = difference(state, observation.sheet, datetime.now(UTC))
+async def _store(
+    db: Database, player: Player, state: State | None, observation: Observation, looked_at: datetime
+) -> FetchReport:
+    found = difference(state, observation.sheet, looked_at)
     stored = await history.store_look_together(
         db,
         player.id,
@@ -175,17 +207,17 @@ async def _store(db: Database, player: Player, state: State | None, observation:
         new_metrics=observation.new_metrics,
     )
     if not stored:
-        raise Deferred("another fetch of this player was stored meanwhile")
+        raise UnderWay("another fetch of this player was stored meanwhile")
     outcome = Outcome.CHANGED if found.changes else Outcome.UNCHANGED
     return FetchReport(player.id, outcome, len(found.changes), found.is_first_look)
 
 
 async def _put_off(schedules: Retries, player_id: int, due: Due | None, error: OsrsdiffError) -> FetchReport:
     """What a fetch without a database comes to: it comes again soon, and counts as no failure."""
-    at = datetime.now(UTC) + timedelta(seconds=uniform(1.0, 1.5) * SOONEST_RETRY_S)
-    log.warning("player not fetched", player_id=player_id, reason=error, retry_at=at, **_due_fields(due))
-    await _move_next_fire(schedules, player_id, at, due)
-    return FetchReport(player_id, Outcome.DEFERRED, message=str(error), retry_at=at)
+    fire = soon(datetime.now(UTC), due)
+    log.warning("player not fetched", player_id=player_id, reason=error, retry_at=fire.at, **_due_fields(due))
+    await _move_next_fire(schedules, player_id, fire)
+    return FetchReport(player_id, Outcome.DEFERRED, message=str(error), retry_at=fire.at)
 
 
 async def _failed(fetcher: Fetcher, player: Player, due: Due | None, error: FetchError) -> FetchReport:
@@ -194,33 +226,24 @@ async def _failed(fetcher: Fetcher, player: Player, due: Due | None, error: Fetc
         async with fetcher.db.writing() as connection:
             if await table.record_attempt(connection, player.id, at=now, outcome=error.outcome, failed=True):
                 await failures.add(connection, player.id, at=now, outcome=error.outcome, message=str(error))
-    retry_at = _retry_at(player, error, now)
-    if retry_at is not None and player.is_active:
-        await _move_next_fire(fetcher.schedules, player.id, retry_at, due)
-    return FetchReport(player.id, error.outcome, message=str(error), retry_at=retry_at)
+    fire = fire_after(player, due, error, now, fetcher.most_retries)
+    if fire is not None and player.is_active:
+        await _move_next_fire(fetcher.schedules, player.id, fire)
+    return FetchReport(player.id, error.outcome, message=str(error), retry_at=fire.at if fire else None)
 
 
-async def _move_next_fire(schedules: Retries, player_id: int, at: datetime, due: Due | None) -> None:
+async def _found_again(fetcher: Fetcher, player: Player) -> None:
+    """Ends the slower pace of somebody who was not found."""
+    now = datetime.now(UTC)
+    if player.is_active and is_not_found(player.missing_since, now):
+        await _move_next_fire(fetcher.schedules, player.id, Fire(beat_after(player, now)))
+
+
+async def _move_next_fire(schedules: Retries, player_id: int, fire: Fire) -> None:
     try:
-        await schedules.retry_player(player_id, at.timestamp(), beat=due.beat if due else None)
+        await schedules.retry_player(player_id, fire.at.timestamp(), beat=fire.beat, retry=fire.retry)
     except RedisUnreachable as error:
         log.warning("retry not scheduled, the next beat comes", player_id=player_id, reason=error)
-
-
-def _retry_at(player: Player, error: FetchError, now: datetime) -> datetime | None:
-    """When to look again before the next beat; None where waiting for the beat is right."""
-    match error.outcome:
-        case Outcome.DEFERRED:
-            delay_s = uniform(1.0, 1.5) * max(SOONEST_RETRY_S, error.retry_after_s or 0.0)
-        case Outcome.RATE_LIMITED | Outcome.UNAVAILABLE if player.failures < MOST_RETRIES:
-            back_off_s = FIRST_RETRY_S * 2**player.failures
-            delay_s = uniform(1.0, 1.25) * max(back_off_s, error.retry_after_s or 0.0)
-        case _:
-            return None
-    at = now + timedelta(seconds=delay_s)
-    minutes = player.fetch_interval_minutes
-    beat = next_beat(now.timestamp(), minutes, phase_s(player.id, minutes))
-    return at if at.timestamp() < beat else None
 
 
 def _due_fields(due: Due | None) -> dict[str, object]:

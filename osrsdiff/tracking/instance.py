@@ -14,6 +14,7 @@ from osrsdiff import redis_client
 from osrsdiff.config import EMBEDDED, Config
 from osrsdiff.errors import DatabaseUnreachable
 from osrsdiff.hiscores.budget import RequestBudget
+from osrsdiff.scheduling.asked import AskedFetches
 from osrsdiff.scheduling.broker import StreamBroker
 from osrsdiff.scheduling.manager import PlayerScheduleManager
 from osrsdiff.scheduling.results import ResultStore
@@ -28,14 +29,18 @@ _MOST_QUEUED = 10_000
 
 
 class Instance:
-    """The parts, made but not connected until `open`. Every Redis key starts with `prefix`."""
+    """The parts, made but not connected until `open`. Every Redis key starts with `prefix`.
 
-    def __init__(self, config: Config) -> None:
+    `patience_s`: a Redis that takes longer to reply counts as away.
+    """
+
+    def __init__(self, config: Config, *, patience_s: float = redis_client.PATIENCE_S) -> None:
         self.config = config
-        self.redis = redis_client.create(redis_client.redis_url(config))
+        self.redis = redis_client.create(redis_client.redis_url(config), patience_s=patience_s)
         self.results = ResultStore(self.redis, self.load_prefix)
         self.broker = StreamBroker(self.redis, self.load_prefix, concurrency=config.worker.concurrency)
         self.broker.with_result_backend(self.results)
+        self.asked = AskedFetches(self.redis, self.load_prefix, self.broker)
         self.source = PlayerScheduleSource(
             self.redis,
             self.load_prefix,
@@ -122,12 +127,14 @@ class Instance:
 
 
 @asynccontextmanager
-async def open_instance(config: Config, *, wait: bool = False) -> AsyncIterator[Instance]:
+async def open_instance(
+    config: Config, *, wait: bool = False, patience_s: float = redis_client.PATIENCE_S
+) -> AsyncIterator[Instance]:
     """The instance of `config`, ready to send tasks; closed at the end.
 
     Raises InstanceMissing, DatabaseNewer, SetupError, DatabaseUnreachable.
     """
-    async with Instance(config) as instance:
+    async with Instance(config, patience_s=patience_s) as instance:
         await instance.open(wait=wait)
         await instance.attach()
         yield instance

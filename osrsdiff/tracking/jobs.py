@@ -1,14 +1,23 @@
-"""Work that belongs to no player, run by the clock or by hand, its last run noted in the database."""
+"""Work that belongs to no player, run by the clock or by hand: what there is, when it runs, how it went.
+
+The last runs and the failed fetches stand in the database, so that they can be read while Redis is away.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from msgspec import Struct
+
 from osrsdiff import logs
-from osrsdiff.errors import OsrsdiffError
-from osrsdiff.scheduling.constants import PRUNE_TASK, RECONCILE_TASK
+from osrsdiff.errors import JobNotFound, OsrsdiffError
+from osrsdiff.scheduling.constants import FIXED_JOBS, PRUNE_TASK, RECONCILE_TASK
+from osrsdiff.scheduling.fixed import next_run
 from osrsdiff.storage import failures, jobs
+from osrsdiff.storage.failures import RecentFailure as RecentFailure
+from osrsdiff.storage.jobs import JobRun as JobRun
 from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.progress import Progress
 from osrsdiff.tracking.reconcile import Reconciled, reconcile
 
 log = logs.get(__name__)
@@ -18,13 +27,50 @@ FAILURES_KEPT = 10_000
 T = TypeVar("T")
 
 
-async def run_reconcile(instance: Instance) -> Reconciled | None:
-    """A noted reconcile; None where it failed."""
-    return await _noted(instance, RECONCILE_TASK, lambda: reconcile(instance), lambda r: f"{r.differences} mended")
+class Job(Struct, frozen=True):
+    """A fixed job. `cron` in UTC. `last_run`: the newest, which may still go on; None where it never ran."""
+
+    name: str
+    cron: str
+    last_run: JobRun | None
+    next_run: datetime
 
 
-async def run_prune(instance: Instance) -> int | None:
-    """Forgets the oldest failed fetches beyond a bound; how many, None where it failed."""
+async def list_jobs(instance: Instance) -> list[Job]:
+    """Every fixed job. Works while Redis is away."""
+    now = datetime.now(UTC)
+    async with instance.db.reading() as connection:
+        runs = {name: await jobs.last(connection, name) for name in FIXED_JOBS}
+    return [Job(name, cron, runs[name], next_run(cron, now)) for name, cron in FIXED_JOBS.items()]
+
+
+async def run_job(instance: Instance, name: str) -> str:
+    """Asks the workers to run a job now; the task's id. Raises JobNotFound, RedisUnreachable."""
+    if name not in FIXED_JOBS:
+        raise JobNotFound(name, FIXED_JOBS)
+    return await instance.broker.send(name)
+
+
+async def recent_failures(instance: Instance, *, limit: int) -> list[RecentFailure]:
+    """The newest fetches without data, the newest first. Works while Redis is away."""
+    async with instance.db.reading() as connection:
+        return await failures.recent_with_names(connection, limit=limit)
+
+
+async def run_reconcile(instance: Instance, *, dry_run: bool = False, progress: Progress | None = None) -> Reconciled:
+    """A reconcile that is noted, but where it is dry. Raises RedisUnreachable."""
+    if dry_run:
+        return await reconcile(instance, dry_run=True, progress=progress)
+    return await _noted(
+        instance,
+        RECONCILE_TASK,
+        lambda: reconcile(instance, progress=progress),
+        lambda report: f"{report.differences} mended",
+    )
+
+
+async def run_prune(instance: Instance) -> int:
+    """Forgets the oldest failed fetches beyond a bound; how many."""
 
     async def prune() -> int:
         async with instance.db.writing() as connection:
@@ -33,17 +79,23 @@ async def run_prune(instance: Instance) -> int | None:
     return await _noted(instance, PRUNE_TASK, prune, lambda count: f"{count} forgotten")
 
 
-async def _noted(
-    instance: Instance, name: str, work: Callable[[], Awaitable[T]], detail: Callable[[T], str]
-) -> T | None:
+async def by_the_clock(run: Awaitable[T]) -> T | None:
+    """What a run gave that nobody waits for; None where it failed, which is noted and said: it comes again."""
+    try:
+        return await run
+    except OsrsdiffError as error:
+        log.warning("job failed", reason=error)
+        return None
+
+
+async def _noted(instance: Instance, name: str, work: Callable[[], Awaitable[T]], detail: Callable[[T], str]) -> T:
     async with instance.db.writing() as connection:
         run_id = await jobs.start(connection, name, now=datetime.now(UTC))
     try:
         result = await work()
     except OsrsdiffError as error:
         await _end(instance, run_id, "failed", str(error))
-        log.warning("job failed", job=name, reason=error)
-        return None
+        raise
     await _end(instance, run_id, "done", detail(result))
     log.info("job done", job=name, detail=detail(result))
     return result

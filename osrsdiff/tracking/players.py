@@ -4,6 +4,7 @@ The database is the truth. Where Redis does not answer, the change is saved all 
 and the next reconcile makes it effective.
 """
 
+import time
 from collections.abc import Awaitable
 from datetime import UTC, datetime
 
@@ -14,10 +15,12 @@ from osrsdiff import logs
 from osrsdiff.errors import PlayerNotFound, RedisUnreachable
 from osrsdiff.game import usernames
 from osrsdiff.game.intervals import parse_interval
-from osrsdiff.scheduling.constants import FETCH_TASK
+from osrsdiff.scheduling.constants import schedule_id_of
+from osrsdiff.storage import plan
 from osrsdiff.storage import players as table
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.fetch import FetchReport
+from osrsdiff.tracking.following import follow
 from osrsdiff.tracking.instance import Instance
 
 log = logs.get(__name__)
@@ -28,6 +31,13 @@ class Applied(Struct, frozen=True):
 
     player: Player
     scheduled: bool
+
+
+class Enqueued(Struct, frozen=True):
+    """A fetch that was asked for by hand. `joined`: it was asked for before and has not ended."""
+
+    task_id: str
+    joined: bool
 
 
 async def get_player(instance: Instance, name: str) -> Player:
@@ -61,7 +71,7 @@ async def add_player(instance: Instance, name: str, *, interval_minutes: int | N
             now=datetime.now(UTC),
         )
     log.info("player added", player=username, interval_minutes=minutes)
-    return await _scheduled(instance, player, minutes)
+    return await _in_effect(instance, player, instance.schedules.schedule_player(player.id, minutes))
 
 
 async def pause_player(instance: Instance, name: str) -> Applied:
@@ -70,7 +80,8 @@ async def pause_player(instance: Instance, name: str) -> Applied:
     async with instance.db.writing() as connection:
         await table.set_active(connection, player.id, False)
     log.info("player paused", player=player.username)
-    return await _unscheduled(instance, msgspec.structs.replace(player, is_active=False))
+    paused = msgspec.structs.replace(player, is_active=False)
+    return await _in_effect(instance, paused, instance.schedules.unschedule_player(player.id))
 
 
 async def resume_player(instance: Instance, name: str) -> Applied:
@@ -80,7 +91,8 @@ async def resume_player(instance: Instance, name: str) -> Applied:
         await table.set_active(connection, player.id, True)
     log.info("player resumed", player=player.username)
     resumed = msgspec.structs.replace(player, is_active=True)
-    return await _scheduled(instance, resumed, player.fetch_interval_minutes)
+    ensured = instance.schedules.ensure_player_scheduled(player.id, player.fetch_interval_minutes)
+    return await _in_effect(instance, resumed, ensured)
 
 
 async def set_interval(instance: Instance, name: str, minutes: object) -> Applied:
@@ -93,7 +105,7 @@ async def set_interval(instance: Instance, name: str, minutes: object) -> Applie
     changed = msgspec.structs.replace(player, fetch_interval_minutes=interval)
     if not player.is_active:
         return Applied(changed, scheduled=True)
-    return await _scheduled(instance, changed, interval)
+    return await _in_effect(instance, changed, instance.schedules.reschedule_player(player.id, interval))
 
 
 async def remove_player(instance: Instance, name: str) -> Applied:
@@ -102,13 +114,14 @@ async def remove_player(instance: Instance, name: str) -> Applied:
     async with instance.db.writing() as connection:
         await table.remove(connection, player.id)
     log.info("player removed", player=player.username)
-    done = await _redis_answers(instance.schedules.unschedule_player(player.id))
-    return Applied(msgspec.structs.replace(player, schedule_id=None), scheduled=done)
+    gone = msgspec.structs.replace(player, is_active=False)
+    applied = await _in_effect(instance, gone, instance.schedules.unschedule_player(player.id))
+    return Applied(msgspec.structs.replace(player, schedule_id=None), applied.scheduled)
 
 
-async def enqueue_fetch(instance: Instance, player: Player) -> str:
-    """Asks the workers for a look now; the task's id. Raises RedisUnreachable."""
-    return await instance.broker.send(FETCH_TASK, player.id)
+async def enqueue_fetch(instance: Instance, player: Player) -> Enqueued:
+    """Asks the workers for a look now, or joins who asked before and has not been served. Raises RedisUnreachable."""
+    return Enqueued(*await instance.asked.ask(player.id, time.time()))
 
 
 async def fetch_outcome(instance: Instance, task_id: str, timeout_s: float) -> FetchReport | None:
@@ -117,28 +130,25 @@ async def fetch_outcome(instance: Instance, task_id: str, timeout_s: float) -> F
     return None if value is None else msgspec.convert(value, FetchReport)
 
 
-async def _scheduled(instance: Instance, player: Player, minutes: int) -> Applied:
-    if not await _redis_answers(instance.schedules.reschedule_player(player.id, minutes)):
-        return Applied(player, scheduled=False)
-    return await _noted(instance, player, instance.schedules.schedule_id_of(player.id))
+async def _in_effect(instance: Instance, player: Player, change: Awaitable[object]) -> Applied:
+    """Awaits the change of a player's schedule, which its row as it is in `player` asks for, and notes it in the row.
 
-
-async def _unscheduled(instance: Instance, player: Player) -> Applied:
-    if not await _redis_answers(instance.schedules.unschedule_player(player.id)):
-        return Applied(player, scheduled=False)
-    return await _noted(instance, player, None)
-
-
-async def _noted(instance: Instance, player: Player, schedule_id: str | None) -> Applied:
-    async with instance.db.writing() as connection:
-        await table.set_schedule_ids(connection, {player.id: schedule_id})
-    return Applied(msgspec.structs.replace(player, schedule_id=schedule_id), scheduled=True)
-
-
-async def _redis_answers(change: Awaitable[object]) -> bool:
+    Whoever changed the row at the same time may have been quicker with the schedule: then it follows the row once more.
+    """
+    noted = msgspec.structs.replace(player, schedule_id=schedule_id_of(player.id) if player.is_active else None)
     try:
         await change
+        await plan.note_schedules(instance.db, {player.id: noted.schedule_id})
+        if await _has_changed(instance, player):
+            await follow(instance, [player.id])
     except RedisUnreachable as error:
         log.warning("schedule not changed, reconcile will", reason=error)
-        return False
-    return True
+        return Applied(player, scheduled=False)
+    return Applied(noted, scheduled=True)
+
+
+async def _has_changed(instance: Instance, player: Player) -> bool:
+    """Whether the row asks for another schedule by now, or is gone."""
+    async with instance.db.reading() as connection:
+        wanted = await plan.wanted(connection, [player.id])
+    return wanted.get(player.id) != (player.fetch_interval_minutes if player.is_active else None)

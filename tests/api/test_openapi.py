@@ -17,6 +17,7 @@ Ask = Callable[..., Awaitable[SimpleNamespace]]
 
 DOCUMENT = openapi.document(ROUTES, public_read=True)
 PLAYERS = "/api/v1/players"
+SCHEDULES, TASKS = "/api/v1/schedules", "/api/v1/tasks"
 
 
 def operation(route: Route) -> dict[str, Any]:
@@ -172,6 +173,19 @@ async def test_the_document_is_served(api: Ask) -> None:
         ("POST", f"{PLAYERS}/lynx%20titan/fetch", {}),
         ("GET", f"{PLAYERS}/lynx%20titan/gains", {}),
         ("GET", f"{PLAYERS}/lynx%20titan/stats", {}),
+        ("GET", f"{PLAYERS}/lynx%20titan/schedule", {}),
+        ("POST", f"{PLAYERS}/lynx%20titan/pause", {}),
+        ("POST", f"{PLAYERS}/lynx%20titan/resume", {}),
+        ("GET", SCHEDULES, {}),
+        ("GET", f"{SCHEDULES}?only=due", {}),
+        ("GET", f"{SCHEDULES}?only=nobody", {}),
+        ("POST", f"{SCHEDULES}/pause", {"json": {"usernames": ["Lynx Titan", "nobody"]}}),
+        ("POST", f"{SCHEDULES}/resume", {"json": {"everybody": True}}),
+        ("POST", f"{SCHEDULES}/pause", {"json": {}}),
+        ("POST", f"{SCHEDULES}/verify?dry_run=true", {}),
+        ("GET", TASKS, {}),
+        ("POST", f"{TASKS}/prune_failures/run", {}),
+        ("POST", f"{TASKS}/nothing/run", {}),
         ("GET", "/healthz", {}),
         ("GET", "/readyz", {}),
         ("GET", f"{PLAYERS}/nobody", {}),
@@ -184,6 +198,7 @@ async def test_answers_fit_what_is_described(
 ) -> None:
     answer = await api(method, path, **rest)
     template = path.partition("?")[0].replace("lynx%20titan", "{username}").replace("nobody", "{username}")
+    template = template.replace("prune_failures", "{name}").replace("nothing", "{name}")
     response = DOCUMENT["paths"][template][method.lower()]["responses"][str(answer.status)]
     content = (resolved(response["$ref"]) if "$ref" in response else response)["content"]
     assert fits(answer.document, content[answer.type]["schema"])

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from osrsdiff.storage.players import Player
 Ask = Callable[..., Awaitable[SimpleNamespace]]
 
 PLAYERS = "/api/v1/players"
+SCHEDULES, TASKS = "/api/v1/schedules", "/api/v1/tasks"
 pytestmark = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
 
@@ -37,6 +39,40 @@ async def test_a_fetch_is_refused_for_now(api: Ask, lynx: Player) -> None:
     refused = await api("POST", f"{PLAYERS}/lynx%20titan/fetch")
     assert (refused.status, refused.document["type"]) == (503, "/docs#redis-unreachable")
     assert int(refused.headers["Retry-After"]) > 0
+
+
+async def test_many_are_paused_and_resumed_later(api: Ask, lynx: Player) -> None:
+    for verb in ("pause", "resume"):
+        answer = await api("POST", f"{SCHEDULES}/{verb}", json={"usernames": ["lynx titan"]})
+        assert (answer.status, answer.document["changed"], answer.document["scheduled"]) == (200, 1, False)
+        assert "takes effect by itself" in answer.document["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "rest"),
+    [
+        ("GET", f"{SCHEDULES}?only=due", {}),
+        ("GET", f"{SCHEDULES}?only=overdue", {}),
+        ("POST", f"{SCHEDULES}/pause", {"json": {"only": "overdue"}}),
+        ("POST", f"{SCHEDULES}/verify", {}),
+        ("POST", f"{TASKS}/reconcile_schedules/run", {}),
+    ],
+)
+async def test_what_only_redis_knows_is_refused_for_now(
+    api: Ask, lynx: Player, method: str, path: str, rest: dict[str, Any]
+) -> None:
+    refused = await api(method, path, **rest)
+    assert (refused.status, refused.document["type"]) == (503, "/docs#redis-unreachable")
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+async def test_schedules_are_shown_without_their_next_fetch(api: Ask, lynx: Player) -> None:
+    listed = await api("GET", SCHEDULES)
+    assert (listed.status, listed.document["items"][0]["next_fetch_at"]) == (200, None)
+    shown = await api("GET", f"{PLAYERS}/lynx%20titan/schedule")
+    assert (shown.status, shown.document["agrees"], shown.document["stored"]) == (200, None, None)
+    assert "Redis" in shown.document["message"]
+    assert (await api("GET", TASKS)).status == 200
 
 
 @pytest.mark.parametrize("path", ["", "/lynx%20titan", "/lynx%20titan/gains", "/lynx%20titan/stats"])

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from osrsdiff import redis_client
 from osrsdiff.errors import Deferred, RedisUnreachable
-from osrsdiff.hiscores.budget import FIRST_PAUSE_S, LONGEST_PAUSE_S, PROBE_S, BreakerState, RequestBudget
+from osrsdiff.hiscores.budget import FIRST_PAUSE_S, KEPT_S, LONGEST_PAUSE_S, PROBE_S, BreakerState, RequestBudget
 
 MakeBudget = Callable[..., RequestBudget]
 
@@ -23,9 +23,14 @@ def store(request: pytest.FixtureRequest) -> Redis:
     return client
 
 
+QUIET = {"slot": 0, "at": 0, "epoch": 1}
+"""A bucket that nobody has taken from for long."""
+
+
 @pytest.fixture
-def budget_of(store: Redis, prefix: str) -> MakeBudget:
-    """Budgets of several processes: one request each 100 s, so that no test's own pace matters."""
+async def budget_of(store: Redis, prefix: str) -> MakeBudget:
+    """Budgets of several processes after a quiet time: one request each 100 s, so that no test's own pace matters."""
+    await store.hset(f"{prefix}budget", mapping=QUIET)
 
     def make(*, burst: int = 1, max_wait_s: float = 0.0, requests_per_second: float = 0.01) -> RequestBudget:
         return RequestBudget(store, prefix, requests_per_second=requests_per_second, burst=burst, max_wait_s=max_wait_s)
@@ -52,7 +57,7 @@ def later(store: Redis, prefix: str) -> Callable[[float], Awaitable[None]]:
     async def shift(seconds: float) -> None:
         for key in (f"{prefix}budget", f"{prefix}breaker"):
             for name, value in (await store.hgetall(key)).items():
-                if name != b"failures":
+                if name not in (b"failures", b"epoch"):
                     await store.hset(key, name, str(int(value) - round(seconds * 1e6)))
 
     return shift
@@ -344,11 +349,40 @@ async def test_what_is_stored_goes_away_by_itself(store: Redis, prefix: str, bud
     budget = budget_of(burst=3)
     await budget.take()
     await budget.troubled(None)
-    assert 95_000 < await store.pttl(f"{prefix}budget") <= 101_000
+    assert 1000 * KEPT_S < await store.pttl(f"{prefix}budget") <= 1000 * KEPT_S + 101_000
     assert 1_200_000 < await store.pttl(f"{prefix}breaker") <= 1_220_000
 
 
+async def test_a_new_bucket_has_no_burst(store: Redis, prefix: str, waits: list[float]) -> None:
+    budget = RequestBudget(store, prefix, requests_per_second=0.01, burst=3, max_wait_s=1_000)
+    for _ in range(3):
+        await budget.take()
+    assert waits == [about(100), about(200)]
+
+
+async def test_a_slot_that_redis_forgot_while_it_was_waited_for_is_void(
+    store: Redis, prefix: str, budget_of: MakeBudget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else those who wait would ask besides those who are given the same slots anew."""
+    budget, other = budget_of(max_wait_s=1_000), budget_of(max_wait_s=1_000)
+    await budget.take()
+    slept: list[float] = []
+
+    async def emptied_meanwhile(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 1:
+            await store.delete(f"{prefix}budget", f"{prefix}asking:moth")
+            await other.take()
+
+    monkeypatch.setattr("osrsdiff.hiscores.budget.sleep", emptied_meanwhile)
+    await budget.take("moth")
+    assert slept == [about(100), about(100)]
+    with pytest.raises(Deferred):
+        await other.take("moth")
+
+
 async def test_two_clients_share_every_slot(redis_url: str, redis: Redis, prefix: str, waits: list[float]) -> None:
+    await redis.hset(f"{prefix}budget", mapping=QUIET)
     clients = [redis, redis_client.create(redis_url)]
     budgets = [
         RequestBudget(client, prefix, requests_per_second=0.01, burst=5, max_wait_s=10_000) for client in clients

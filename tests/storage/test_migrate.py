@@ -29,6 +29,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_migrated_sqlite = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 
 VERSION = text("SELECT version_num FROM alembic_version")
+HEAD = schema.HEAD
 TO_FUTURE = text("UPDATE alembic_version SET version_num = '9999'")
 
 
@@ -65,10 +66,10 @@ def next_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     scripts = tmp_path / "scripts"
     shutil.copytree(migrate._SCRIPTS, scripts)
     monkeypatch.setattr(migrate, "_SCRIPTS", scripts)
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
-    monkeypatch.setattr(schema, "HEAD", "0002")
-    script = scripts / "versions" / "0002_next.py"
-    script.write_text(_NEXT)
+    monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "next"))
+    script = scripts / "versions" / "next.py"
+    script.write_text(_NEXT.format(head=schema.HEAD))
+    monkeypatch.setattr(schema, "HEAD", "next")
     return script
 
 
@@ -76,7 +77,7 @@ _NEXT = """
 from alembic import op
 import sqlalchemy as sa
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "next", "{head}"
 
 def upgrade():
     op.create_table("extra", sa.Column("id", sa.Integer, primary_key=True))
@@ -242,7 +243,7 @@ def test_a_directory_of_the_database_that_is_missing_is_not_made(tmp_path: Path)
 
 def test_an_upgrade_keeps_what_is_there(migrated_url: str, tmp_path: Path, next_migration: Path) -> None:
     name = read_instance(migrated_url)
-    assert migrate.upgrade(migrated_url, tmp_path / "data") == migrate.Upgrade(False, "0001", "0002")
+    assert migrate.upgrade(migrated_url, tmp_path / "data") == migrate.Upgrade(False, HEAD, "next")
     assert "extra" in tables(migrated_url)
     assert read_instance(migrated_url) == name
 
@@ -250,16 +251,16 @@ def test_an_upgrade_keeps_what_is_there(migrated_url: str, tmp_path: Path, next_
 def test_a_migration_that_fails_leaves_the_database_as_it_was(
     migrated_url: str, tmp_path: Path, next_migration: Path
 ) -> None:
-    next_migration.write_text(f"{_NEXT}    raise ArithmeticError('half way')\n")
+    next_migration.write_text(f"{next_migration.read_text()}    raise ArithmeticError('half way')\n")
     with pytest.raises(ArithmeticError):
         migrate.upgrade(migrated_url, tmp_path / "data")
-    assert migrate.current(migrated_url) == "0001"
+    assert migrate.current(migrated_url) == HEAD
     assert "extra" not in tables(migrated_url)
     assert in_sync(migrated_url, lambda connection: connection.scalars(select(instance.c.created_at))) != [0]
 
 
 def test_a_first_migration_that_fails_leaves_nothing(database_url: str, tmp_path: Path, next_migration: Path) -> None:
-    next_migration.write_text(f"{_NEXT}    raise ArithmeticError('half way')\n")
+    next_migration.write_text(f"{next_migration.read_text()}    raise ArithmeticError('half way')\n")
     with pytest.raises(ArithmeticError):
         migrate.upgrade(database_url, tmp_path / "data")
     if dialect_of(database_url) == "sqlite":
@@ -273,9 +274,9 @@ def test_a_backup_is_made_before_a_database_changes(migrated_url: str, tmp_path:
     name = read_instance(migrated_url)
     migrate.upgrade(migrated_url, tmp_path / "data")
     [backup] = (tmp_path / "data" / "backups").iterdir()
-    assert "0001" in backup.name
+    assert HEAD in backup.name
     assert backup.stat().st_mode & 0o777 == 0o600
-    assert migrate.current(f"sqlite:///{backup}") == "0001"
+    assert migrate.current(f"sqlite:///{backup}") == HEAD
     assert read_instance(f"sqlite:///{backup}") == name
 
 
@@ -285,7 +286,7 @@ def test_only_the_newest_backups_are_kept(migrated_url: str, tmp_path: Path, nex
     for _ in range(5):
         migrate.upgrade(migrated_url, tmp_path / "data")
         made |= set(os.listdir(tmp_path / "data" / "backups"))
-        run(migrated_url, "UPDATE alembic_version SET version_num = '0001'", "DROP TABLE extra")
+        run(migrated_url, f"UPDATE alembic_version SET version_num = '{HEAD}'", "DROP TABLE extra")
     assert len(made) == 5
     assert sorted(os.listdir(tmp_path / "data" / "backups")) == sorted(made)[-3:]
 
@@ -296,7 +297,7 @@ def test_nothing_changes_where_no_backup_can_be_made(migrated_url: str, tmp_path
     (tmp_path / "data" / "backups").touch()
     with pytest.raises(SetupError, match="nothing was changed"):
         migrate.upgrade(migrated_url, tmp_path / "data")
-    assert migrate.current(migrated_url) == "0001"
+    assert migrate.current(migrated_url) == HEAD
 
 
 def test_a_migration_that_never_ends_is_waited_for_no_longer_than_a_minute(

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from osrsdiff.errors import Outcome, PlayerExists
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.snapshots import Reading
-from osrsdiff.storage import failures, players
+from osrsdiff.storage import failures, moves, plan, players
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player, PlayerCounts
 from osrsdiff.storage.tables import metadata
@@ -102,9 +102,10 @@ async def test_interval_and_schedule_are_noted(db: Database, add_player: AddPlay
     one, two = await add_player("one"), await add_player("two")
     async with db.writing() as conn:
         await players.set_interval(conn, one.id, 90)
-        await players.set_schedule_ids(conn, {one.id: "player_fetch_1", two.id: "player_fetch_2"})
-        await players.set_schedule_ids(conn, {two.id: None})
-        await players.set_schedule_ids(conn, {})
+    await plan.note_schedules(db, {one.id: "player_fetch_1", two.id: "player_fetch_2"})
+    async with db.writing() as conn:
+        await players.set_active(conn, two.id, False)
+    await plan.note_schedules(db, {two.id: None})
     async with db.reading() as conn:
         found = await players.by_schedule_id(conn, "player_fetch_1")
         assert await players.by_schedule_id(conn, "player_fetch_2") is None
@@ -128,18 +129,46 @@ async def test_failures_in_a_row_are_counted_until_one_succeeds(
     assert (found.last_attempt_at, found.last_outcome, found.last_look_at) == (now, Outcome.UNAVAILABLE, None)
 
 
-async def test_the_load_of_the_active_players_is_their_requests_per_second(db: Database, add_player: AddPlayer) -> None:
+async def test_a_player_is_missing_from_the_first_such_answer_until_the_next_data(
+    db: Database,
+    add_player: AddPlayer,
+    store: Callable[..., Awaitable[bool]],
+    kills: Callable[..., Reading],
+    now: datetime,
+) -> None:
+    player = await add_player("lynx titan")
+    answers = (Outcome.UNAVAILABLE, Outcome.NOT_RANKED, Outcome.UNAVAILABLE, Outcome.NOT_RANKED)
+    missing = []
+    for hours, outcome in enumerate(answers):
+        async with db.writing() as conn:
+            at = now + timedelta(hours=hours)
+            await players.record_attempt(conn, player.id, at=at, outcome=outcome, failed=True)
+            found = await players.by_id(conn, player.id)
+        assert found is not None
+        missing.append(found.missing_since)
+    first = now + timedelta(hours=1)
+    assert missing == [None, first, first, first]
     async with db.reading() as conn:
-        assert await players.count(conn) == PlayerCounts(0, 0, 0)
+        assert await players.count_missing(conn, first) == 1
+        assert await players.count_missing(conn, first - timedelta(seconds=1)) == 0
+    assert await store(player, {"zulrah": kills(3)}, now + timedelta(days=1))
+    seen = await find(db, "lynx titan")
+    assert seen is not None
+    assert (seen.missing_since, seen.failures) == (None, 0)
+
+
+async def test_the_active_players_are_counted_by_interval(db: Database, add_player: AddPlayer) -> None:
+    async with db.reading() as conn:
+        assert await players.count(conn) == PlayerCounts(0, 0, {})
     for number in range(6):
-        await add_player(f"player {number}", interval_minutes=10)
+        await add_player(f"player {number}", interval_minutes=10 if number else 45)
     paused = await add_player("paused", interval_minutes=1)
     async with db.writing() as conn:
         await players.set_active(conn, paused.id, False)
     async with db.reading() as conn:
         counted = await players.count(conn)
     assert (counted.active, counted.paused) == (6, 1)
-    assert counted.requests_per_second == pytest.approx(0.01)
+    assert counted.by_interval == {10: 5, 45: 1}
 
 
 async def test_a_removed_player_leaves_nothing_behind_and_its_id_is_not_used_again(
@@ -155,13 +184,15 @@ async def test_a_removed_player_leaves_nothing_behind_and_its_id_is_not_used_aga
         await store(player, {"zulrah": kills(2)}, now + timedelta(hours=1))
         async with db.writing() as conn:
             await failures.add(conn, player.id, at=now, outcome=Outcome.MALFORMED, message="no skills")
+            await moves.begin(conn, player.id, "elsewhere", is_new=False)
     before = await rows_of(db)
     async with db.writing() as conn:
         assert await players.remove(conn, goes.id)
         assert not await players.remove(conn, goes.id)
     after = await rows_of(db)
     assert {table: 2 * count for table, count in after.items()} == before
-    assert set(after) == {"players", "snapshots", "changes", "current_values", "player_states", "fetch_failures"}
+    histories = {"snapshots", "changes", "current_values", "player_states", "moves"}
+    assert set(after) == {"players", "fetch_failures", *histories}
     assert (await add_player("goes")).id > goes.id
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import anyio
 import pytest
@@ -11,26 +12,58 @@ from osrsdiff.demo.faults import Fault, FaultKind
 from osrsdiff.demo.server import Simulation
 from osrsdiff.errors import Outcome
 from osrsdiff.hiscores.budget import RequestBudget
+from osrsdiff.hiscores.client import HiscoresClient
 from osrsdiff.scheduling.constants import schedule_id_of
-from osrsdiff.storage import failures
+from osrsdiff.storage import failures, players
 from osrsdiff.storage.players import Player
-from osrsdiff.tracking.fetch import MOST_RETRIES, Due, Fetcher, FetchReport, fetch_player
+from osrsdiff.tracking.fetch import Fetcher, FetchReport, fetch_player
 from osrsdiff.tracking.instance import Instance
-from osrsdiff.tracking.players import add_player, get_player, pause_player
+from osrsdiff.tracking.players import add_player, get_player, pause_player, set_interval
+from osrsdiff.tracking.retries import Due
 from osrsdiff.tracking.sight import next_fire, player_gains, player_sheet
+from osrsdiff.tracking.status import status
 
 NAME = "Mudlark Jo"
 
 
 @pytest.fixture
 async def player(instance: Instance) -> Player:
-    return (await add_player(instance, NAME)).player
+    """One whose next beat is days away at almost any time, so that every retry comes before it."""
+    return (await add_player(instance, NAME, interval_minutes=43_200)).player
+
+
+@pytest.fixture
+async def hourly(instance: Instance, player: Player) -> Player:
+    return (await set_interval(instance, NAME, 60)).player
 
 
 async def look(fetcher: Fetcher, player: Player, due: Due | None = None) -> FetchReport:
     report = await fetch_player(fetcher, player.id, due)
     assert report is not None
     return report
+
+
+async def asked(hiscores: Simulation) -> None:
+    """Returns when a request has arrived."""
+    with anyio.fail_after(10):
+        while not hiscores.requests.total():  # noqa: ASYNC110 - it is only a counter
+            await anyio.sleep(0.001)
+
+
+async def one_after_the_other(
+    fetcher: Fetcher, hiscores: Simulation, player: Player, dues: list[Due | None]
+) -> list[FetchReport]:
+    """Starts each fetch while the first one waits for its answer."""
+    reports: list[FetchReport] = []
+
+    async def run(one: Due | None) -> None:
+        reports.append(await look(fetcher, player, one))
+
+    async with anyio.create_task_group() as tasks:
+        for one in dues:
+            tasks.start_soon(run, one)
+            await asked(hiscores)
+    return reports
 
 
 def due(player: Player, beat: float) -> Due:
@@ -142,14 +175,41 @@ async def test_retry_after_is_respected(fetcher: Fetcher, player: Player, hiscor
     assert open_until >= soonest - timedelta(seconds=1)
 
 
-async def test_after_many_failures_the_next_beat_is_soon_enough(
-    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+async def test_each_retry_of_a_beat_waits_longer_until_the_next_beat_is_soon_enough(
+    fetcher: Fetcher, player: Player, hiscores: Simulation
 ) -> None:
     hiscores.faults.add(Fault(kind=FaultKind.TRUNCATED))
-    for _ in range(MOST_RETRIES):
-        await look(fetcher, player)
-    report = await look(fetcher, player)
-    assert (report.outcome, report.retry_at) == (Outcome.UNAVAILABLE, None)
+    few = replace(fetcher, most_retries=3)
+    beat = datetime.now(UTC).timestamp()
+    delays = []
+    for retry in (0, 1, 2, 3, 0):
+        now = datetime.now(UTC)
+        report = await look(few, player, Due(schedule_id_of(player.id), int(beat), {}, retry))
+        delays.append(report.retry_at and (report.retry_at - now).total_seconds())
+    first, second, third, none, of_the_next_beat = delays
+    assert none is None
+    for delay_s, least_s in ((first, 30), (second, 60), (third, 120), (of_the_next_beat, 30)):
+        assert delay_s is not None
+        assert least_s <= delay_s <= 1.25 * least_s + 5
+
+
+async def test_a_retry_knows_its_beat_and_how_often_it_was_tried(
+    fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    moved: list[tuple[int | None, int]] = []
+
+    class Noted:
+        async def retry_player(self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0) -> None:
+            assert (player_id, at > beat if beat else True) == (player.id, True)
+            moved.append((beat, retry))
+
+    noted = replace(fetcher, schedules=Noted())
+    beat = int(datetime.now(UTC).timestamp())
+    hiscores.faults.add(Fault(kind=FaultKind.TRUNCATED, times=1))
+    await look(noted, player, Due(schedule_id_of(player.id), beat, {}, 1))
+    await fetcher.budget.troubled(10.0)
+    await look(noted, player, Due(schedule_id_of(player.id), beat, {}, 1))
+    assert moved == [(beat, 2), (beat, 1)]
 
 
 async def test_a_look_that_gives_data_ends_the_count_of_failures(
@@ -183,20 +243,108 @@ async def test_without_redis_a_look_is_deferred(fetcher: Fetcher, player: Player
     await nobody.aclose()
 
 
-async def test_of_two_fetches_at_once_only_one_asks_and_stores(
+async def test_of_two_scheduled_fetches_at_once_only_one_asks_and_stores(
     fetcher: Fetcher, player: Player, hiscores: Simulation
 ) -> None:
-    hiscores.latency_s = 0.2
-    reports: list[FetchReport] = []
-
-    async def run() -> None:
-        reports.append(await look(fetcher, player))
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(run)
-        tasks.start_soon(run)
+    hiscores.latency_s = 0.5
+    now = datetime.now(UTC).timestamp()
+    reports = await one_after_the_other(fetcher, hiscores, player, [due(player, now), due(player, now + 1)])
     assert sorted(report.outcome for report in reports) == [Outcome.CHANGED, Outcome.DEFERRED]
     assert hiscores.requests.total() == 1
+
+
+@pytest.mark.parametrize("is_due", [False, True])
+async def test_a_fetch_by_hand_waits_for_the_one_under_way_and_takes_its_look(
+    fetcher: Fetcher, player: Player, hiscores: Simulation, is_due: bool
+) -> None:
+    hiscores.latency_s = 0.5
+    other = due(player, datetime.now(UTC).timestamp()) if is_due else None
+    reports = await one_after_the_other(fetcher, hiscores, player, [other, None])
+    assert [report.outcome for report in reports] == [Outcome.CHANGED] * 2
+    assert sorted(report.joined for report in reports) == [False, True]
+    assert hiscores.requests.total() == 1
+
+
+async def test_a_fetch_by_hand_is_done_by_a_look_that_was_stored_since_it_was_asked_for(
+    fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    asked_at = datetime.now(UTC).timestamp() - 2
+    await look(fetcher, player)
+    report = await fetch_player(fetcher, player.id, asked_at=asked_at)
+    assert report is not None
+    assert (report.outcome, report.joined) == (Outcome.CHANGED, True)
+    later = await fetch_player(fetcher, player.id, asked_at=asked_at + 60)
+    assert later is not None
+    assert not later.joined
+    assert hiscores.requests.total() == 2
+
+
+async def test_an_answer_that_waited_is_not_stored_over_a_newer_look(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    """As of a process that was stopped between the answer and storing it, and woke after its lease on the name."""
+    stopped, woken = anyio.Event(), anyio.Event()
+
+    class Sleeper:
+        async def fetch(self, username: str) -> bytes:
+            body = await fetcher.client.fetch(username)
+            stopped.set()
+            await woken.wait()
+            return body
+
+    reports: list[FetchReport] = []
+
+    async def sleep() -> None:
+        reports.append(await look(replace(fetcher, client=cast(HiscoresClient, Sleeper())), player, due(player, 0)))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(sleep)
+        await stopped.wait()
+        await fetcher.budget.release(player.username)
+        hiscores.advance(timedelta(days=7))
+        newer = await look(fetcher, player)
+        sheet = await player_sheet(instance, NAME)
+        woken.set()
+    assert (newer.outcome, [report.outcome for report in reports]) == (Outcome.CHANGED, [Outcome.DEFERRED])
+    assert await player_sheet(instance, NAME) == sheet
+
+
+async def missing_for(instance: Instance, player: Player, time: timedelta) -> None:
+    """Notes an answer of a while ago that the player is not ranked."""
+    async with instance.db.writing() as connection:
+        at = datetime.now(UTC) - time
+        await players.record_attempt(connection, player.id, at=at, outcome=Outcome.NOT_RANKED, failed=True)
+
+
+@pytest.mark.parametrize(("days", "is_slowed"), [(0, False), (2.9, False), (3.1, True), (40, True)])
+async def test_who_is_missing_for_days_is_looked_at_once_a_day(
+    instance: Instance, fetcher: Fetcher, hourly: Player, hiscores: Simulation, days: float, is_slowed: bool
+) -> None:
+    await missing_for(instance, hourly, timedelta(days=days))
+    hiscores.faults.add(Fault(kind=FaultKind.NOT_FOUND, times=1))
+    now = datetime.now(UTC)
+    report = await look(fetcher, hourly, due(hourly, now.timestamp()))
+    fire = await next_fire(instance, hourly)
+    assert report.outcome is Outcome.NOT_RANKED
+    assert fire is not None
+    assert (fire - now > timedelta(hours=22, minutes=59)) is is_slowed
+    assert fire - now <= timedelta(hours=24, seconds=5)
+    assert (await status(instance)).players_not_found == is_slowed
+    assert (await get_player(instance, NAME)).is_active
+
+
+async def test_who_is_found_again_is_looked_at_as_often_as_before(
+    instance: Instance, fetcher: Fetcher, hourly: Player, hiscores: Simulation
+) -> None:
+    await missing_for(instance, hourly, timedelta(days=9))
+    hiscores.faults.add(Fault(kind=FaultKind.NOT_FOUND, times=1))
+    await look(fetcher, hourly)
+    assert (await look(fetcher, hourly)).outcome is Outcome.CHANGED
+    fire = await next_fire(instance, hourly)
+    assert fire is not None
+    assert fire - datetime.now(UTC) <= timedelta(hours=1, seconds=10)
+    assert (await get_player(instance, NAME)).missing_since is None
+    assert (await status(instance)).players_not_found == 0
 
 
 async def test_a_message_whose_work_was_done_meanwhile_is_skipped(fetcher: Fetcher, player: Player) -> None:

@@ -1,6 +1,6 @@
 """Adding, pausing, resuming, retiming, removing: the row first, then the schedule, and what an outage leaves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from osrsdiff.errors import InvalidInterval, InvalidUsername, PlayerExists, Play
 from osrsdiff.scheduling.constants import schedule_id_of
 from osrsdiff.tracking.instance import Instance, open_instance
 from osrsdiff.tracking.players import (
+    Applied,
     add_player,
     enqueue_fetch,
     fetch_outcome,
@@ -135,5 +136,48 @@ async def test_without_redis_a_change_is_saved_and_the_next_reconcile_makes_it_e
 
 async def test_an_enqueued_fetch_that_nobody_runs_has_no_outcome(instance: Instance) -> None:
     player = (await add_player(instance, "moth")).player
-    task_id = await enqueue_fetch(instance, player)
+    task_id = (await enqueue_fetch(instance, player)).task_id
     assert await fetch_outcome(instance, task_id, timeout_s=0.05) is None
+
+
+async def test_who_asks_while_a_fetch_waits_joins_it(instance: Instance) -> None:
+    player, other = [(await add_player(instance, name)).player for name in ("moth", "stoat")]
+    first = await enqueue_fetch(instance, player)
+    second = await enqueue_fetch(instance, player)
+    assert (first.joined, second.joined, second.task_id) == (False, True, first.task_id)
+    assert (await enqueue_fetch(instance, other)).task_id != first.task_id
+    assert await instance.redis.xlen(f"{instance.prefix}queue") == 2
+    async with instance.asked.ending(player.id):
+        assert (await enqueue_fetch(instance, player)).joined
+    anew = await enqueue_fetch(instance, player)
+    assert (anew.joined, anew.task_id != first.task_id) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("slower", "verb", "quicker", "is_scheduled"),
+    [
+        (pause_player, "unschedule_player", resume_player, True),
+        (resume_player, "ensure_player_scheduled", pause_player, False),
+        (resume_player, "ensure_player_scheduled", remove_player, False),
+    ],
+)
+async def test_of_two_changes_at_once_the_schedule_follows_the_later_row(
+    instance: Instance,
+    monkeypatch: pytest.MonkeyPatch,
+    slower: Callable[..., Awaitable[Applied]],
+    verb: str,
+    quicker: Callable[..., Awaitable[Applied]],
+    is_scheduled: bool,
+) -> None:
+    player = (await add_player(instance, "moth")).player
+    done = getattr(instance.schedules, verb)
+
+    async def overtaken(*given: object) -> None:
+        monkeypatch.setattr(instance.schedules, verb, done)
+        await quicker(instance, "moth")
+        await done(*given)
+
+    monkeypatch.setattr(instance.schedules, verb, overtaken)
+    await slower(instance, "moth")
+    assert (await instance.schedules.next_fire(player.id) is not None) is is_scheduled
+    assert (await reconcile(instance)).differences == 0

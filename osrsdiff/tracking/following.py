@@ -1,0 +1,52 @@
+"""Makes schedules follow the players' rows, whatever changes meanwhile. For many players at a time.
+
+Rows are read, schedules are written, rows are read again: whoever changed in between is done once more. So of all who
+write at the same time, each after its own change of the row, the last one to write a schedule writes what the row says.
+"""
+
+from collections.abc import Collection, Mapping
+
+from osrsdiff.scheduling.constants import schedule_id_of
+from osrsdiff.storage import plan
+from osrsdiff.tracking.instance import Instance
+
+
+async def follow(
+    instance: Instance, player_ids: Collection[int], *, first_fires: Mapping[int, float] | None = None
+) -> int:
+    """Schedules those of the players who are active, unschedules the others, and notes it in their rows.
+
+    `first_fires`: the epoch second at which some fire first where they are not scheduled yet. How many are active.
+    Raises RedisUnreachable.
+    """
+    if not player_ids:
+        return 0
+    left = set(player_ids)
+    wanted = await _wanted(instance, left)
+    while left:
+        await instance.schedules.schedule_players(_of(left, wanted), first_fires=first_fires)
+        await instance.schedules.unschedule_players(left - wanted.keys())
+        before, wanted = wanted, await _wanted(instance, player_ids)
+        left = {player_id for player_id in player_ids if before.get(player_id) != wanted.get(player_id)}
+    await _note(instance, player_ids, wanted)
+    return len(wanted)
+
+
+async def note(instance: Instance, player_ids: Collection[int]) -> None:
+    """Notes in the players' rows which schedule each should have. Touches no schedule."""
+    if player_ids:
+        await _note(instance, player_ids, await _wanted(instance, player_ids))
+
+
+async def _note(instance: Instance, player_ids: Collection[int], wanted: Mapping[int, int]) -> None:
+    notes = {player_id: schedule_id_of(player_id) if player_id in wanted else None for player_id in player_ids}
+    await plan.note_schedules(instance.db, notes)
+
+
+def _of(player_ids: Collection[int], wanted: Mapping[int, int]) -> dict[int, int]:
+    return {player_id: wanted[player_id] for player_id in player_ids if player_id in wanted}
+
+
+async def _wanted(instance: Instance, player_ids: Collection[int]) -> dict[int, int]:
+    async with instance.db.reading() as connection:
+        return await plan.wanted(connection, player_ids)
