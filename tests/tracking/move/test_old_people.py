@@ -1,0 +1,71 @@
+"""Whom the predecessor tracks, as this program would."""
+
+import pytest
+
+from osrsdiff.game.modes import GameMode
+from osrsdiff.storage.predecessor import OldPlayer
+from osrsdiff.tracking.move.people import people_of
+
+
+def row(number: int, name: str, **columns: object) -> OldPlayer:
+    given = {
+        "is_active": True, "fetch_interval_minutes": 60, "game_mode": None, "created_us": None, "fetched_us": None,
+        **columns,
+    }  # fmt: skip
+    return OldPlayer(number, name, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "mode", "remarks"),
+    [
+        (None, GameMode.REGULAR, 0),
+        ("regular", GameMode.REGULAR, 0),
+        ("ironman", GameMode.IRONMAN, 0),
+        ("hardcore", GameMode.HARDCORE, 0),
+        ("hardcore_ironman", GameMode.HARDCORE, 0),
+        ("ultimate", GameMode.ULTIMATE, 0),
+        ("ULTIMATE_IRONMAN", GameMode.ULTIMATE, 0),
+        ("group", GameMode.REGULAR, 1),
+    ],
+)
+def test_game_modes_get_their_names_here(given: str | None, mode: GameMode, remarks: int) -> None:
+    people = people_of([row(1, "Lynx Titan", game_mode=given)], default_interval=60)
+    assert people.everybody[0].game_mode is mode
+    assert len(people.remarks) == remarks
+
+
+@pytest.mark.parametrize(
+    ("given", "minutes", "remarks"),
+    [(1, 1, 0), (1440, 1440, 0), (43_200, 43_200, 0), (0, 90, 1), (-5, 90, 1), (43_201, 90, 1), (None, 90, 1)],
+)
+def test_an_interval_out_of_range_is_the_default_and_told(given: int | None, minutes: int, remarks: int) -> None:
+    people = people_of([row(1, "Lynx Titan", fetch_interval_minutes=given)], default_interval=90)
+    assert people.everybody[0].interval_minutes == minutes
+    assert len(people.remarks) == remarks
+
+
+def test_of_names_that_are_one_the_last_fetched_has_its_way() -> None:
+    people = people_of(
+        [
+            row(
+                3, "lynx titan", is_active=False, fetch_interval_minutes=30, created_us=5_000_000, fetched_us=9_000_000
+            ),
+            row(1, "Lynx_Titan", is_active=True, fetch_interval_minutes=60, created_us=2_000_000, fetched_us=7_000_000),
+            row(2, "Zezima"),
+        ],
+        default_interval=60,
+    )
+    merged, other = people.everybody
+    assert (merged.username, merged.display_name, merged.source_ids) == ("lynx titan", "lynx titan", (1, 3))
+    assert (merged.is_active, merged.interval_minutes, people.merged) == (True, 30, 1)
+    assert merged.created_at is not None
+    assert merged.fetched_at is not None
+    assert (merged.created_at.timestamp(), merged.fetched_at.timestamp()) == (2, 9)
+    assert other.source_ids == (2,)
+
+
+@pytest.mark.parametrize("name", ["", "a name too long", "no/slash", "---"])
+def test_a_name_outside_the_rules_is_refused_and_the_others_stay(name: str) -> None:
+    people = people_of([row(1, name), row(2, "Zezima")], default_interval=60)
+    assert [(f.kind, f.id, f.player) for f in people.refused] == [("player", 1, name)]
+    assert [person.username for person in people.everybody] == ["zezima"]
