@@ -1,6 +1,8 @@
 """How a command ends: which error gives which exit code, and the one line that says so."""
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -36,9 +38,25 @@ def exit_code(error: OsrsdiffError) -> int:
             return NOT_DONE
 
 
+@contextmanager
+def stoppable(what_remains: str) -> Iterator[None]:
+    """Around work that Ctrl-C may stop halfway: says what remains, and ends the command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(err=True)
+        _say(what_remains)
+        click.get_current_context().exit(INTERRUPTED)
+
+
 def report(error: OsrsdiffError) -> None:
     """Says on standard error what is wrong."""
-    _say(f"Error: {error}")
+    complain(str(error))
+
+
+def complain(text: str) -> None:
+    """The same of what is told without an error."""
+    _say(f"Error: {text}")
 
 
 def report_unexpected(error: Exception, *, debug: bool) -> None:

@@ -1,7 +1,7 @@
 """Asking for looks now: several players enqueued, the outcomes told in the order of their names."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from osrsdiff.storage.players import Player
 from osrsdiff.tracking import players, sight
 from osrsdiff.tracking.fetch import FetchReport
 from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.players import Enqueued
 from osrsdiff.tracking.status import status
 
 MOST_WAITED_FOR = 25
@@ -34,33 +35,48 @@ async def look_at(instance: Instance, saved: Sequence[Saved], tally: Tally, *, w
     `wait`: None waits for few, not for many. `must`: looks are all that was asked for, so that without a worker
     nothing was done. Raises RedisUnreachable only then.
     """
-    try:
-        workers = (await status(instance)).workers_alive
-        tasks = [await players.enqueue_fetch(instance, one.player) for one in saved]
-    except RedisUnreachable:
-        if must:
-            raise
-        workers, tasks = 0, []
+    workers, tasks = await _enqueued(instance, saved, must=must)
     if saved and not workers:
         output.note("No worker is running to look at players: fetching starts with `osrsdiff run`.")
         tally.without_data |= must
     waits = bool(workers) and (len(saved) <= MOST_WAITED_FOR if wait is None else wait)
-    await _tell(instance, saved, tasks if waits else None, tally, "queued" if tasks else "")
+    await _tell(instance, saved, tasks, tally, waits=waits)
     return bool(workers)
 
 
+async def _enqueued(instance: Instance, saved: Sequence[Saved], *, must: bool) -> tuple[int, list[Enqueued | None]]:
+    """How many workers there are, and what was enqueued for each player: nothing while Redis is away."""
+    try:
+        workers = (await status(instance)).workers_alive
+        return workers or 0, [await players.enqueue_fetch(instance, one.player) for one in saved]
+    except RedisUnreachable:
+        if must:
+            raise
+        return 0, [None] * len(saved)
+
+
 async def _tell(
-    instance: Instance, saved: Sequence[Saved], tasks: Sequence[str] | None, tally: Tally, otherwise: str
+    instance: Instance, saved: Sequence[Saved], tasks: Sequence[Enqueued | None], tally: Tally, *, waits: bool
 ) -> None:
     end = time.monotonic() + _PATIENCE_S + 2 * len(saved) / instance.config.hiscores.requests_per_second
-    for place, one in enumerate(saved):
-        report, words = None, otherwise
-        if tasks is not None:
+    for place, (one, task) in enumerate(zip(saved, tasks, strict=True)):
+        report = None
+        words = [one.done, *_asked(task, waits=waits)]
+        if waits and task is not None:
             with tables.progress(f"Looking at {one.player.display_name} ({place + 1} of {len(saved)})"):
-                report = await players.fetch_outcome(instance, tasks[place], max(0.1, end - time.monotonic()))
-            words = await _how(instance, one.player, report)
+                report = await players.fetch_outcome(instance, task.task_id, max(0.1, end - time.monotonic()))
+            words.append(await _how(instance, one.player, report))
             tally.without_data |= report is None
-        tally.done(one.name, one.player, "; ".join(filter(None, (one.done, words))), report)
+        joined = task is not None and (task.joined or (report is not None and report.joined))
+        tally.done(one.name, one.player, "; ".join(filter(None, words)), report, joined=joined)
+
+
+def _asked(task: Enqueued | None, *, waits: bool) -> Iterator[str]:
+    """What became of asking, as far as the end does not tell."""
+    if task is not None and task.joined:
+        yield "joined a fetch that waits already"
+    elif task is not None and not waits:
+        yield "queued"
 
 
 async def _how(instance: Instance, player: Player, report: FetchReport | None) -> str:
@@ -71,6 +87,8 @@ async def _how(instance: Instance, player: Player, report: FetchReport | None) -
     next_look = await sight.next_fire(instance, player)
     then = f"; next look {wording.moment(next_look, now)}" if next_look else ""
     match report.outcome:
+        case Outcome.CHANGED | Outcome.UNCHANGED if report.joined:
+            return f"{wording.outcome(report.outcome)}, as another fetch saw just now{then}"
         case Outcome.CHANGED if report.first_look:
             return f"first look, {wording.counted(report.changed, 'metric')} known{then}"
         case Outcome.CHANGED:

@@ -44,6 +44,9 @@ class TimeType(click.ParamType[datetime]):
 INTERVAL = IntervalType()
 NAMES_FILE = click.File(encoding="utf-8-sig", errors="replace")
 """What is not UTF-8 becomes a character that no name has, so that only its line is refused."""
+FILE = click.option(
+    "--file", type=NAMES_FILE, metavar="FILE", help="Names, one a line; # starts a comment, - is stdin."
+)
 TIME = TimeType()
 
 

@@ -1,32 +1,63 @@
 """Opening the instance for one command: the parts are there while its coroutine runs, and closed after it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from signal import SIGINT
 from typing import TypeVar
 
 import anyio
 
 from osrsdiff.cli.place import configured
-from osrsdiff.config import EMBEDDED
+from osrsdiff.config import EMBEDDED, Config
+from osrsdiff.embedded_redis import socket_path
 from osrsdiff.errors import RedisUnreachable
 from osrsdiff.tracking.instance import Instance, open_instance
 
 T = TypeVar("T")
 
+_PATIENCE_S = 2.0
+"""Somebody waits at a terminal: a Redis that does not reply by then is said to be away."""
+
 
 def on_instance(work: Callable[[Instance], Awaitable[T]]) -> T:
     """What `work` returns, given the instance that this command line names.
 
-    Raises InstanceMissing where there is none; creates nothing.
+    Raises InstanceMissing where there is none; creates nothing. Raises KeyboardInterrupt where Ctrl-C ended the work.
     """
     config = configured()
 
-    async def opened() -> T:
-        async with open_instance(config) as instance:
+    async def opened() -> list[T]:
+        async with open_instance(config, patience_s=_PATIENCE_S) as instance:
             try:
-                return await work(instance)
+                return await _until_interrupted(work(instance))
             except RedisUnreachable as error:
                 if config.redis.url != EMBEDDED:
                     raise
-                raise RedisUnreachable("Nothing is running here. Start it with: osrsdiff run") from error
+                raise RedisUnreachable(_embedded_away(config, error)) from error
 
-    return anyio.run(opened)
+    if result := anyio.run(opened):
+        return result[0]
+    raise KeyboardInterrupt
+
+
+async def _until_interrupted(work: Awaitable[T]) -> list[T]:
+    """What `work` gives, as the only item; nothing where Ctrl-C ended it.
+
+    A scope cancels as often as it takes. What asyncio does by itself on Ctrl-C is lost where Redis is just being
+    written to (asyncio.wait_for swallows it, before Python 3.12), and long work would go on to its end.
+    """
+    loop = asyncio.get_running_loop()
+    with anyio.CancelScope() as scope:
+        loop.add_signal_handler(SIGINT, scope.cancel)
+        try:
+            return [await work]
+        finally:
+            loop.remove_signal_handler(SIGINT)
+    return []
+
+
+def _embedded_away(config: Config, error: RedisUnreachable) -> str:
+    """An embedded Redis makes its socket when it starts and takes it away when it ends."""
+    if socket_path(config.data_dir).exists():
+        return f"{error}. It may be starting; where it was killed, start it again with: osrsdiff run"
+    return "Nothing is running here. Start it with: osrsdiff run"

@@ -10,14 +10,15 @@ import click
 from rich.text import Text
 
 from osrsdiff.api import schemas
-from osrsdiff.cli import output, tables, wording
+from osrsdiff.cli import output, tables, timetable, wording
 from osrsdiff.cli.documents import Headline, PlayerShown, player_document
 from osrsdiff.cli.fetching import MOST_WAITED_FOR, Saved, look_at
 from osrsdiff.cli.frame import Commands
-from osrsdiff.cli.inputs import INTERVAL, NAMES_FILE, names_given
+from osrsdiff.cli.inputs import FILE, INTERVAL, names_given
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.cli.tally import Tally
 from osrsdiff.errors import UserError
+from osrsdiff.game.absence import is_not_found
 from osrsdiff.game.levels import combat_level, total_level
 from osrsdiff.game.metrics import OVERALL, MetricKind
 from osrsdiff.game.usernames import canonical
@@ -47,7 +48,7 @@ def player() -> None:
 
 @player.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--file", type=NAMES_FILE, metavar="FILE", help="Names, one a line; # starts a comment, - is stdin.")
+@FILE
 @click.option("--interval", type=INTERVAL, metavar="MINUTES", help="How often to look, 1 to 43200 minutes.")
 @WAIT
 @JSON
@@ -223,7 +224,7 @@ def _print_players(found: Sequence[Player], now: datetime) -> None:
             wording.every(one.fetch_interval_minutes),
             ago(one.last_look_at),
             ago(one.last_changed_at),
-            wording.outcome(one.last_outcome),
+            timetable.outcome(one, now),
         )
         for one in found
     ]
@@ -245,6 +246,9 @@ def _facts(found: Player, next_look: datetime | None, headline: Headline, now: d
         "Last outcome": wording.outcome(found.last_outcome),
         "Tracked since": wording.moment(found.created_at, now),
     }
+    if found.missing_since is not None:
+        slowed = ", so looked at less often" if found.is_active and is_not_found(found.missing_since, now) else ""
+        facts["Not found"] = Text(f"since {wording.moment(found.missing_since, now)}{slowed}", style="yellow")
     if found.failures:
         facts["Failures"] = f"{found.failures} in a row, the last try {wording.moment(found.last_attempt_at, now)}"
     if headline.overall_xp is not None or headline.combat_level is not None:

@@ -20,9 +20,14 @@ def print_line(text: Cell) -> None:
     _console(err=False).print(text, soft_wrap=True)
 
 
+def print_paragraph(text: str) -> None:
+    """Text in lines as wide as the terminal, 80 columns at most, indented."""
+    click.echo(click.wrap_text(text, 78, "  ", "  "))
+
+
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: Iterable[str] = ()) -> None:
     """A table. `right`: headings of the columns that are aligned to the right."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     aligned = set(right)
     for heading in headings:
         table.add_column(heading, justify="right" if heading in aligned else "left", overflow="fold")

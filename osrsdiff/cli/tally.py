@@ -37,9 +37,12 @@ class Tally:
         self.results.append(NameResult(name, None, done=False, error=str(error), fetch=None))
         exits.report(error)
 
-    def done(self, name: str, player: Player, words: str, report: FetchReport | None = None) -> None:
-        """A name with which something was done. `report`: of the look that was waited for."""
-        self.results.append(NameResult(name, player.username, done=True, error=None, fetch=fetched(report)))
+    def done(
+        self, name: str, player: Player, words: str, report: FetchReport | None = None, *, joined: bool = False
+    ) -> None:
+        """A name with which something was done. `report`: of the look that was waited for, `joined`: another's."""
+        result = NameResult(name, player.username, done=True, error=None, fetch=fetched(report), joined=joined)
+        self.results.append(result)
         self.without_data |= report is not None and not wording.is_data(report.outcome)
         if not self.as_json:
             style = "yellow" if report is not None and not wording.is_data(report.outcome) else ""

@@ -19,6 +19,11 @@ def signed(value: int) -> str:
     return f"{value:+,}" if value else "0"
 
 
+def rate(per_second: float) -> str:
+    """0.17; <0.01 for what would read as nothing."""
+    return "<0.01" if 0 < per_second < 0.005 else f"{per_second:.2f}"
+
+
 def counted(count: int, thing: str) -> str:
     """1 player, 2 players."""
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
@@ -51,9 +56,22 @@ def local(at: datetime, now: datetime) -> str:
     return f"{here.day} {here:%b %H:%M}" if here.year == today.year else f"{here:%Y-%m-%d %H:%M}"
 
 
+def day(at: datetime, now: datetime) -> str:
+    """`at` on this machine's clock as short as it stays clear: 19:48 today, 14 Nov this year, 2025-11-14 else."""
+    here, today = at.astimezone(), now.astimezone()
+    if here.date() == today.date():
+        return f"{here:%H:%M}"
+    return f"{here.day} {here:%b}" if here.year == today.year else f"{here:%Y-%m-%d}"
+
+
 def moment(at: datetime | None, now: datetime, never: str = "never") -> str:
     """When, and how far from now: 14 Nov 19:48 (6 days ago)."""
     return never if at is None else f"{local(at, now)} ({ago(at, now)})"
+
+
+def fire(at: datetime, now: datetime) -> str:
+    """How far a fetch is from now: in 12 min, 3 min late."""
+    return f"{span(now - at)} late" if now - at >= timedelta(seconds=1) else ago(at, now)
 
 
 def every(minutes: int) -> str:

@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import anyio
 import pytest
 from click.testing import CliRunner, Result
+from redis.asyncio import Redis
 
-from osrsdiff import logs
+from osrsdiff import logs, redis_client
 from osrsdiff.cli import osrsdiff
 
 Invoke = Callable[..., Result]
@@ -28,6 +30,19 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
         return CliRunner().invoke(osrsdiff, [str(each) for each in arguments], input=stdin, prog_name="osrsdiff")
 
     return call
+
+
+@pytest.fixture
+def empty_redis(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands find a Redis that answers and holds nothing: all data directories here are copies of one instance."""
+
+    async def flush() -> None:
+        client: Redis = redis_client.create(redis_url)
+        await client.flushall()
+        await client.aclose()
+
+    anyio.run(flush)
+    monkeypatch.setenv("OSRSDIFF_REDIS__URL", redis_url)
 
 
 @pytest.fixture

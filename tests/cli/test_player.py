@@ -1,6 +1,7 @@
 """`osrsdiff player` on an instance on which nothing runs: everything is saved, and the commands say what waits."""
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,12 +128,31 @@ def test_removing_deletes(player: Invoke) -> None:
     assert names(player("list", "--json")) == ["b"]
 
 
-def test_a_queued_fetch_without_a_worker_is_not_done(
-    player: Invoke, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OSRSDIFF_REDIS__URL", redis_url)
+def test_a_queued_fetch_without_a_worker_is_not_done(player: Invoke, empty_redis: None) -> None:
     added = player("add", "a")
     assert added.exit_code == 0, added.stderr
     assert "fetching starts with `osrsdiff run`" in added.stderr
-    fetched = player("fetch", "a")
-    assert (fetched.exit_code, "queued" in fetched.stdout) == (1, True)
+    player("add", "b")
+    fetched = player("fetch", "b", "--json")
+    assert (fetched.exit_code, json.loads(fetched.stdout)["fetching"]) == (1, False)
+
+
+def test_a_fetch_joins_one_that_waits(player: Invoke, empty_redis: None) -> None:
+    assert "queued" in player("add", "a").stdout
+    again = player("fetch", "a")
+    assert (again.exit_code, "joined a fetch that waits already" in again.stdout) == (1, True)
+    assert json.loads(player("fetch", "a", "--json").stdout)["results"][0]["joined"] is True
+
+
+def test_who_is_not_found_is_told_since_when(player: Invoke, data_dir: Path) -> None:
+    player("add", "a", "b")
+    with sqlite3.connect(data_dir / "osrsdiff.db") as connection:
+        connection.execute("UPDATE players SET missing_since = 1700000000, last_outcome = 'not_ranked' WHERE id = 1")
+    connection.close()
+    listed = player("list").stdout.splitlines()
+    assert [" not found since 2023-11-1" in line for line in listed[2:]] == [True, False]
+    shown = player("show", "a").stdout
+    assert "Not found" in shown
+    assert ", so looked at less often" in shown
+    assert "Not found" not in player("show", "b").stdout
+    assert json.loads(player("show", "a", "--json").stdout)["player"]["missing_since"] == "2023-11-14T22:13:20Z"

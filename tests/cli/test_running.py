@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,30 @@ def test_a_running_demo_is_ready(terminal: Terminal) -> None:
     done = terminal.type("status")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "ready")
     assert terminal.document("status")["workers_alive"] == 1
+
+
+def test_schedules_and_jobs_are_listed_within_eighty_columns(terminal: Terminal) -> None:
+    for line in ("schedules list", "schedules show brass_heron", "schedules verify", "tasks list", "status"):
+        done = terminal.type(*line.split())
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+        assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_a_job_that_is_run_now_ends(terminal: Terminal) -> None:
+    assert "prune_failures is queued" in terminal.type("tasks", "run", "prune_failures").stdout
+    end = time.monotonic() + 20
+    while not (run := terminal.document("tasks", "list")[1]["last_run"]) or run["outcome"] is None:
+        assert time.monotonic() < end, "no worker runs it"
+    assert (run["outcome"], run["detail"]) == ("done", "0 forgotten")
+
+
+def test_a_clan_is_paused_and_resumed_by_filter(terminal: Terminal) -> None:
+    paused = terminal.document("schedules", "pause", "--only", "due")
+    assert paused["changed"] > 0
+    resumed = terminal.document("schedules", "resume", "--only", "paused")
+    assert (resumed["changed"], resumed["scheduled"]) == (paused["changed"], True)
+    assert terminal.type("schedules", "verify", "--dry-run").returncode == 0
 
 
 def test_two_on_one_data_directory_are_one_too_many(terminal: Terminal) -> None:

@@ -84,6 +84,30 @@ def test_numbers_have_separators_and_gains_a_sign() -> None:
     assert [wording.signed(n) for n in (1234, 0, -5)] == ["+1,234", "0", "-5"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "reads"), [(720, "in 12 min"), (0, "now"), (-0.5, "now"), (-1, "1 s late"), (-7200, "2 h late")]
+)
+def test_a_fetch_that_should_have_been_is_late(seconds: float, reads: str) -> None:
+    assert wording.fire(NOW + timedelta(seconds=seconds), NOW) == reads
+
+
+@pytest.mark.parametrize(
+    ("at", "reads"),
+    [
+        (datetime(2026, 11, 21, 7, 5, tzinfo=UTC), "07:05"),
+        (datetime(2026, 11, 14, 19, 48, tzinfo=UTC), "14 Nov"),
+        (datetime(2025, 11, 14, 19, 48, tzinfo=UTC), "2025-11-14"),
+    ],
+)
+def test_a_day_is_as_short_as_it_stays_clear(at: datetime, reads: str) -> None:
+    assert wording.day(at, NOW) == reads
+
+
+@pytest.mark.parametrize(("per_second", "reads"), [(0, "0.00"), (0.004, "<0.01"), (0.005, "0.01"), (12.345, "12.35")])
+def test_a_small_rate_does_not_read_as_none(per_second: float, reads: str) -> None:
+    assert wording.rate(per_second) == reads
+
+
 @pytest.mark.parametrize("outcome", Outcome)
 def test_each_outcome_has_words(outcome: Outcome) -> None:
     assert wording.outcome(outcome)

@@ -1,0 +1,109 @@
+"""`osrsdiff tasks`: the jobs that run by the clock, how they ended, and which fetches gave no data."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TypeGuard
+
+import click
+import msgspec
+from rich.text import Text
+
+from osrsdiff.api.schedule_schemas import FetchFailure, TaskQueued
+from osrsdiff.cli import output, tables, wording
+from osrsdiff.cli.documents import job_document
+from osrsdiff.cli.frame import Commands
+from osrsdiff.cli.instances import on_instance
+from osrsdiff.storage.failures import RecentFailure
+from osrsdiff.storage.jobs import JobRun
+from osrsdiff.tracking import jobs
+from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.status import status
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+
+
+@click.group(cls=Commands)
+def tasks() -> None:
+    """Show and run the regular jobs; show what failed.
+
+    The fetches of players are no jobs: see `osrsdiff schedules`.
+    """
+
+
+@tasks.command("list")
+@JSON
+def list_(as_json: bool) -> None:
+    """List the jobs with their last and next runs."""
+    found = on_instance(jobs.list_jobs)
+    if as_json:
+        output.print_json([job_document(one) for one in found])
+        return
+    now = datetime.now(UTC)
+    rows = [
+        (one.name, one.cron, _last(one.last_run, now), wording.ago(one.next_run, now), _ended(one.last_run))
+        for one in found
+    ]
+    tables.print_table(("Job", "Cron (UTC)", "Last run", "Next run", "Ended"), rows)
+    for one in found:
+        if _has_failed(one.last_run):
+            tables.print_line(Text(f"\n{one.name} failed: {one.last_run.detail}", style="red"))
+
+
+@tasks.command()
+@click.argument("name", metavar="NAME")
+@JSON
+def run(name: str, as_json: bool) -> None:
+    """Run a job now, besides its regular runs.
+
+    `osrsdiff tasks list` names the jobs, and tells afterwards how it ended.
+    """
+
+    async def ask(instance: Instance) -> tuple[str, int | None]:
+        return await jobs.run_job(instance, name), (await status(instance)).workers_alive
+
+    task_id, workers = on_instance(ask)
+    told = f"{name} is queued. How it ends: osrsdiff tasks list"
+    if as_json:
+        output.print_json(TaskQueued(name, task_id, told))
+    else:
+        output.say(told)
+    if not workers:
+        output.note("No worker is running: it waits for `osrsdiff run`.")
+
+
+@tasks.command()
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many at most.")
+@JSON
+def failures(limit: int, as_json: bool) -> None:
+    """List the newest fetches that gave no data."""
+    found = on_instance(lambda instance: jobs.recent_failures(instance, limit=limit))
+    if as_json:
+        output.print_json([msgspec.convert(one, FetchFailure, from_attributes=True) for one in found])
+        return
+    _print_failures(found, datetime.now(UTC))
+
+
+def _print_failures(found: Sequence[RecentFailure], now: datetime) -> None:
+    if not found:
+        output.note("No fetch has failed lately.")
+        return
+    rows = [(wording.ago(one.at, now), one.display_name, wording.outcome(one.outcome), one.message) for one in found]
+    tables.print_table(("When", "Player", "Outcome", "Why"), rows)
+
+
+def _last(run: JobRun | None, now: datetime) -> str:
+    return "never" if run is None else wording.ago(run.started_at, now)
+
+
+def _ended(run: JobRun | None) -> tables.Cell:
+    if run is None:
+        return "-"
+    if run.outcome is None:
+        return "not ended"
+    if _has_failed(run):
+        return Text(run.outcome, style="red")
+    return f"{run.outcome}: {run.detail}" if run.detail else run.outcome
+
+
+def _has_failed(run: JobRun | None) -> TypeGuard[JobRun]:
+    return run is not None and run.outcome == "failed"
