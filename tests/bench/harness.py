@@ -11,12 +11,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from osrsdiff import embedded_redis, lifeline
 
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _STOP_WITHIN_S = 20.0
@@ -25,6 +30,8 @@ _READY_WITHIN_S = 30.0
 
 Rows = Sequence[tuple[str, str]]
 """Names and values of a table."""
+Running = AbstractContextManager[int]
+"""A process for as long as it is wanted; its pid."""
 
 
 class Cost(NamedTuple):
@@ -46,6 +53,18 @@ class Instance(NamedTuple):
     def costs(self) -> list[Cost]:
         """What the supervisor and everything below it has used so far."""
         return tree(self.pid)
+
+
+class Server(NamedTuple):
+    """A running Redis and a client of it."""
+
+    pid: int
+    url: str
+    client: Redis
+
+    def cpu_s(self) -> float:
+        """Processor seconds so far, with what it forked to rewrite its file."""
+        return cpu_s(tree(self.pid))
 
 
 @contextmanager
@@ -76,7 +95,7 @@ def simulation(*, epoch: datetime, at: datetime, speed: float = 0.0) -> Iterator
 @contextmanager
 def instance(data_dir: Path, settings: Mapping[str, object]) -> Iterator[Instance]:
     """`osrsdiff run` on `data_dir`, ready. `settings`: `section.key` and its value; the API takes a free port."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("OSRSDIFF_")}
+    environment = _environment()
     for key, value in {"api.port": 0, **settings}.items():
         environment[f"OSRSDIFF_{key.upper().replace('.', '__')}"] = str(value)
     command = [sys.executable, "-P", "-m", "osrsdiff", "run", "--data-dir", str(data_dir)]
@@ -91,6 +110,55 @@ def instance(data_dir: Path, settings: Mapping[str, object]) -> Iterator[Instanc
             yield Instance(process.pid, data_dir, time.monotonic() - started)
         finally:
             _stop(process)
+
+
+@contextmanager
+def redis_server(data_dir: Path) -> Iterator[Server]:
+    """The embedded Redis that an instance of `data_dir` uses, started as it is there: appends synced each second."""
+    embedded_redis.prepare_directories(data_dir)
+    socket = embedded_redis.socket_path(data_dir)
+    command, log_path = embedded_redis.server_command(data_dir), data_dir / "redis.log"
+    with tied_process("--exec", *command, log_path=log_path) as pid, Redis(unix_socket_path=str(socket)) as client:
+        wait_for(lambda: _answers(client), "Redis answers", _READY_WITHIN_S)
+        yield Server(pid, f"unix://{socket}", client)
+
+
+@contextmanager
+def tied_process(*arguments: str, log_path: Path, variables: Mapping[str, str] | None = None) -> Iterator[int]:
+    """The pid of `python -m osrsdiff.lifeline` with these arguments: what it becomes or runs ends with this process."""
+    environment = {**_environment(), lifeline.SUPERVISOR_PID: str(os.getpid()), **(variables or {})}
+    command = [sys.executable, "-P", "-m", "osrsdiff.lifeline", *arguments]
+    with log_path.open("w") as log:
+        started = subprocess.Popen(command, stdout=log, stderr=log, text=True, env=environment, cwd=log_path.parent)
+        try:
+            yield started.pid
+        except BaseException:
+            sys.stderr.write(log_path.read_text()[-2_000:])
+            raise
+        finally:
+            _stop(started)
+
+
+def wait_for(condition: Callable[[], bool], what: str, within_s: float, *, every_s: float = 0.02) -> None:
+    """Looks again until `condition` holds; ends the benchmark with `what` where it doesn't `within_s`."""
+    end = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > end:
+            raise SystemExit(f"not within {within_s:.0f} s: {what}")
+        time.sleep(every_s)
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except (RedisError, OSError):
+        return False
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without what would set up an instance or keep compiled modules from being stored."""
+    unwanted = ("OSRSDIFF_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
 
 def _wait_until_ready(process: subprocess.Popen[str], log_path: Path) -> None:
@@ -141,6 +209,12 @@ def pss_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) / 1024
 
 
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has held, what it shares with others included."""
+    status = (Path("/proc") / str(pid) / "status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) / 1024
+
+
 def _pids() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
 
@@ -171,3 +245,12 @@ def show(title: str, rows: Rows) -> None:
     print(f"\n{title}")
     for name, value in rows:
         print(f"  {name:<{left}}  {value:>{right}}")
+
+
+def show_table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table with a heading for each column, all but the first aligned to the right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    print(f"\n{title}")
+    for first, *others in (head, *rows):
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
+        print(f"  {'  '.join(cells)}", flush=True)
