@@ -28,7 +28,7 @@ def test_worker_and_scheduler_are_the_taskiq_commands() -> None:
     worker = supervisor.worker(Config(data_dir=Path("/x"), worker=Worker(processes=3, concurrency=5))).command
     scheduler = supervisor.scheduler().command
     assert " ".join(worker).endswith(
-        "taskiq worker osrsdiff.worker:create_broker --workers=3 --max-async-tasks=5 --wait-tasks-timeout=9 "
+        "taskiq worker osrsdiff.worker:create_broker --workers=3 --max-async-tasks=5 --wait-tasks-timeout=3 "
         "--shutdown-timeout=2 --log-level=WARNING --no-configure-logging"
     )
     assert "taskiq scheduler osrsdiff.worker:create_scheduler --update-interval=1" in " ".join(scheduler)

@@ -15,6 +15,8 @@ from osrsdiff.tracking.instance import Instance, open_instance
 
 T = TypeVar("T")
 
+NOTHING_RUNS = "Nothing is running here. Start it with: osrsdiff run"
+
 _PATIENCE_S = 2.0
 """Somebody waits at a terminal: a Redis that does not reply by then is said to be away."""
 
@@ -56,8 +58,12 @@ async def _until_interrupted(work: Awaitable[T]) -> list[T]:
     return []
 
 
+def nothing_runs(config: Config) -> bool:
+    """Whether no `osrsdiff run` is there: an embedded Redis makes its socket when it starts and takes it away."""
+    return config.redis.url == EMBEDDED and not socket_path(config.data_dir).exists()
+
+
 def _embedded_away(config: Config, error: RedisUnreachable) -> str:
-    """An embedded Redis makes its socket when it starts and takes it away when it ends."""
-    if socket_path(config.data_dir).exists():
-        return f"{error}. It may be starting; where it was killed, start it again with: osrsdiff run"
-    return "Nothing is running here. Start it with: osrsdiff run"
+    if nothing_runs(config):
+        return NOTHING_RUNS
+    return f"{error}. It may be starting; where it was killed, start it again with: osrsdiff run"

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from osrsdiff.cli import exits, output, tables, wording
 from osrsdiff.cli.frame import Command
-from osrsdiff.cli.instances import on_instance
+from osrsdiff.cli.instances import NOTHING_RUNS, nothing_runs, on_instance
+from osrsdiff.cli.place import configured
 from osrsdiff.tracking import status as tracking
 from osrsdiff.tracking.status import PlanGroup
 
@@ -24,6 +25,8 @@ def status(as_json: bool) -> None:
         output.print_json(seen)
     else:
         _print(seen, datetime.now(UTC))
+        if not seen.ready and nothing_runs(configured()):
+            output.note(NOTHING_RUNS)
     click.get_current_context().exit(0 if seen.ready else exits.NOT_DONE)
 
 

@@ -22,7 +22,7 @@ STATEMENT_TIMEOUT_S = 60.0
 ACQUIRE_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
 
-_GONE = (
+GONE = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -30,6 +30,7 @@ _GONE = (
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
 )
+"""What asyncpg raises where a server is not there, or not any more."""
 
 
 async def open_link(url: str) -> Any:
@@ -43,7 +44,7 @@ def explaining(url: str) -> Iterator[None]:
     """Turns what asyncpg raises into what the caller can act on: gone, refused, missing, busy."""
     try:
         yield
-    except _GONE as error:
+    except GONE as error:
         raise DatabaseUnreachable(f"The Postgres at {shown(url)} does not answer ({error}).") from error
     except asyncpg.ClientConfigurationError as error:
         raise ConfigError(f"database.url {shown(url)!r} can't be used: {error}.") from error
@@ -181,7 +182,7 @@ class PostgresDriver:
         if self._pool is not None:
             try:
                 await asyncio.wait_for(self._pool.close(), CLOSE_TIMEOUT_S)
-            except (TimeoutError, *_GONE):
+            except (TimeoutError, *GONE):
                 self._pool.terminate()
 
     @asynccontextmanager

@@ -36,6 +36,7 @@ from sqlalchemy import (
 from osrsdiff.errors import DatabaseBusy, DatabaseUnreachable, SetupError, UserError
 from osrsdiff.storage.connection import NOTHING, Params
 from osrsdiff.storage.dialects import POSTGRES_SETTINGS, compiling_for, shown
+from osrsdiff.storage.postgres import GONE
 from osrsdiff.storage.predecessor import NO_TIME, OldPlayer, OldRecord, ReadFrom
 from osrsdiff.storage.statements import Statements
 
@@ -219,7 +220,7 @@ async def open_source(url: str) -> AsyncIterator[Source]:
         await source.examine()
         yield source
     finally:
-        with suppress(*_GONE, asyncpg.InterfaceError, TimeoutError):
+        with suppress(*GONE, asyncpg.InternalClientError, asyncpg.InterfaceError, TimeoutError):
             await link.close(timeout=CONNECT_TIMEOUT_S)
 
 
@@ -255,17 +256,6 @@ def _plain(url: str) -> str:
     return f"postgresql://{rest}"
 
 
-_GONE = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.InternalClientError,
-)
-
-
 @contextmanager
 def explaining(url: str) -> Iterator[None]:
     """Turns what asyncpg raises into what the caller can act on."""
@@ -274,7 +264,7 @@ def explaining(url: str) -> Iterator[None]:
         yield
     except asyncpg.ClientConfigurationError as error:
         raise UserError(f"{shown(url)!r} can't be used: {error}.") from error
-    except _GONE as error:
+    except (*GONE, asyncpg.InternalClientError) as error:
         raise DatabaseUnreachable(f"{where} does not answer ({error or type(error).__name__}).") from error
     except asyncpg.InvalidCatalogNameError as error:
         raise SetupError(f"{where} is not there: {error}.") from error

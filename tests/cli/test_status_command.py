@@ -1,8 +1,11 @@
 """How `osrsdiff status` reads: players, the plan against the budget, the breaker, the last reconcile."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from osrsdiff.cli import status as command
 from osrsdiff.tracking.status import PlanGroup, Status
@@ -110,3 +113,10 @@ def test_without_redis_nothing_is_said_of_what_it_knows(capsys: pytest.CaptureFi
     assert "queued" not in text
     assert "breaker" not in text
     assert "never" in text
+
+
+def test_where_nothing_runs_it_says_how_to_start(invoke: Callable[..., Result], data_dir: Path) -> None:
+    done = invoke("--data-dir", data_dir, "status")
+    assert done.exit_code == 1
+    assert "redis" in done.stdout
+    assert "osrsdiff run" in done.stderr
