@@ -1,8 +1,13 @@
 """The one place that makes a Redis client, embedded or by URL."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any, Self, TypeVar
+
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisSilent
 from redis.maint_notifications import MaintNotificationsConfig
 
 from osrsdiff.config import EMBEDDED, Config
@@ -16,6 +21,8 @@ def redis_url(config: Config) -> str:
 
 
 PATIENCE_S = 5.0
+
+T = TypeVar("T")
 
 
 def create(url: str, *, patience_s: float = PATIENCE_S) -> Redis:
@@ -36,3 +43,29 @@ def create(url: str, *, patience_s: float = PATIENCE_S) -> Redis:
         )
     except ValueError as error:
         raise RedisRefused(f"redis.url is malformed: {error}. Expected redis://host:port/number.") from error
+
+
+def wait_only_once(client: Redis) -> None:
+    """Has the client send nothing any more once a reply has not come in time: the next one would not come either."""
+    client.set_retry(_OnePatience())
+
+
+class _OnePatience(Retry):
+    """No retries; one for all of a client's connections, which each copy what they are given."""
+
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 0)
+        self._is_silent = False
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    async def call_with_retry(self, do: Callable[[], Awaitable[T]], *given: Any, **options: Any) -> T:
+        if self._is_silent:
+            raise RedisSilent("a reply before has not come in time")
+        try:
+            return await super().call_with_retry(do, *given, **options)
+        except RedisError as error:
+            # while connecting to a socket file, what was too slow is only the cause of what is raised
+            self._is_silent = isinstance(error, RedisSilent) or isinstance(error.__cause__, RedisSilent)
+            raise

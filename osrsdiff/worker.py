@@ -27,7 +27,6 @@ from taskiq.exceptions import SendTaskError
 
 from osrsdiff import config as configuration
 from osrsdiff import lifeline, logs
-from osrsdiff.errors import RedisUnreachable
 from osrsdiff.scheduling.broker import StreamBroker
 from osrsdiff.scheduling.constants import (
     ASKED_AT,
@@ -44,7 +43,7 @@ from osrsdiff.storage import jobs as job_runs
 from osrsdiff.storage.instance import created_at
 from osrsdiff.tracking import jobs
 from osrsdiff.tracking.fetch import fetch_player, open_fetcher
-from osrsdiff.tracking.instance import Instance, queue_places
+from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.retries import Due
 
 log = logs.get(__name__)
@@ -71,21 +70,11 @@ def create_scheduler() -> TaskiqScheduler:
     broker = _with_tasks(instance)
     # while Redis hangs, each refresh takes longer than TaskIQ likes; our own line says once what is wrong
     logging.getLogger("taskiq.cli.scheduler").setLevel(logging.ERROR)
-    instance.source.on_lost = lambda: broker.send(RECONCILE_TASK)
-    instance.source.admission = lambda: admitted(instance)
+    instance.source.on_lost = lambda: instance.asked.job(RECONCILE_TASK)
+    instance.source.admission = instance.admitted
     instance.source.on_silence = lambda: signal.raise_signal(signal.SIGINT)  # whoever keeps it starts it again
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
     return _Scheduler(instance, broker)
-
-
-async def admitted(instance: Instance) -> int:
-    """How many scheduled fetches may wait: what the budget serves soon; one, a probe, while the breaker is open."""
-    places = queue_places(instance.config)
-    try:
-        state = await instance.budget().breaker()
-    except RedisUnreachable:
-        return places  # whoever claims finds out by itself
-    return 1 if state.open_until else places
 
 
 async def last_runs(instance: Instance) -> dict[str, datetime]:
@@ -105,19 +94,25 @@ async def fetch_player_hiscores_task(
     if asked_at is None:
         report = await fetch_player(state.fetcher, player_id, _due(message))
     else:
-        async with state.instance.asked.ending(player_id):
+        async with state.instance.asked.fetching(player_id, message.task_id):
             report = await fetch_player(state.fetcher, player_id, asked_at=float(asked_at))
     return None if report is None else msgspec.to_builtins(report)
 
 
 async def reconcile_schedules_task(context: Annotated[Context, TaskiqDepends()]) -> None:
     """Mends what does not agree between the database and the schedules."""
-    await jobs.by_the_clock(jobs.run_reconcile(context.state.instance))
+    await _run(context, jobs.run_reconcile)
 
 
 async def prune_failures_task(context: Annotated[Context, TaskiqDepends()]) -> None:
     """Forgets old rows of the bounded logs."""
-    await jobs.by_the_clock(jobs.run_prune(context.state.instance))
+    await _run(context, jobs.run_prune)
+
+
+async def _run(context: Context, job: Callable[[Instance], Awaitable[object]]) -> None:
+    instance: Instance = context.state.instance
+    await instance.asked.begins(context.message.task_name, context.message.task_id)
+    await jobs.by_the_clock(job(instance))
 
 
 class _Scheduler(TaskiqScheduler):
@@ -146,6 +141,8 @@ class _Scheduler(TaskiqScheduler):
             log.debug("not sent, comes again", schedule_id=task.schedule_id, reason=error.__cause__)
 
     async def shutdown(self) -> None:
+        for source in self.sources:  # TaskIQ does it later, when there is no Redis to give claims back to
+            await source.shutdown()
         await super().shutdown()
         await self._instance.close()
 

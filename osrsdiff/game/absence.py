@@ -7,10 +7,16 @@ was changed or never ranked.
 from datetime import datetime, timedelta
 
 NOT_FOUND_AFTER = timedelta(days=3)
+NOT_FOUND_LEAST = 3
 SLOWED_TO = timedelta(days=1)
 """How often a player who is not found is looked at, where the own interval is not longer."""
 
 
-def is_not_found(missing_since: datetime | None, now: datetime) -> bool:
-    """Whether every answer since `missing_since` (None: the last one gave data) has been the same for days."""
-    return missing_since is not None and now - missing_since >= NOT_FOUND_AFTER
+def is_not_found(missing_since: datetime | None, failures: int, now: datetime) -> bool:
+    """Whether no answer since `missing_since` (None: the last one gave data) gave data, for days and several times.
+
+    `failures`: answers without data in a row.
+    """
+    if missing_since is None or failures < NOT_FOUND_LEAST:
+        return False
+    return now - missing_since >= NOT_FOUND_AFTER

@@ -18,7 +18,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Literal
 
-from anyio import sleep
+from anyio import CancelScope, sleep
 from msgspec import Struct
 from redis import RedisError
 from redis.asyncio import Redis
@@ -243,8 +243,18 @@ class RequestBudget:
         if breaker:
             self._probed = breaker
         if wait_us:
-            await sleep(wait_us / 1e6)
+            await self._waited(wait_us / 1e6, name)
         return wait_us / 1e6 < _RECHECK_FROM_S or await self._still_counts(breaker, epoch, name)
+
+    async def _waited(self, seconds: float, name: str | None) -> None:
+        """Sleeps; whoever is stopped meanwhile does not keep others from asking for the name."""
+        try:
+            await sleep(seconds)
+        except BaseException:
+            if name is not None:
+                with CancelScope(shield=True):
+                    await self.release(name)
+            raise
 
     async def _still_counts(self, breaker: int, epoch: int, name: str | None) -> bool:
         """Whether a slot that was waited for may be used: no breaker has opened, and Redis knows of it."""

@@ -1,54 +1,46 @@
-"""The fetches that somebody asked for by hand and that are not done yet: one for each player, which others join."""
+"""What somebody asked the workers for and that has not been done: one look at each player, one run of each job.
+
+Whoever asks for the same meanwhile joins it, so however often it is asked for, the queue holds it once.
+"""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
-from uuid import uuid4
-
-from redis.asyncio import Redis
+from contextlib import asynccontextmanager
 
 from osrsdiff.scheduling.broker import StreamBroker
 from osrsdiff.scheduling.constants import ASKED_AT, FETCH_TASK
-from osrsdiff.scheduling.keys import Keyring, LoadPrefix, text
-from osrsdiff.scheduling.outage import AWAY, reaching_redis
-
-_FORGOTTEN_AFTER_S = 900
-"""By then a fetch that has not ended was lost with its Redis or its worker; whoever asks gets a new one."""
+from osrsdiff.scheduling.keys import Keyring, LoadPrefix
 
 
-class AskedFetches:
-    """One instance's. `redis` is shared and its maker's to close."""
+class Asked:
+    """One instance's. Asking raises RedisUnreachable."""
 
-    def __init__(self, redis: Redis, load_prefix: LoadPrefix, broker: StreamBroker) -> None:
-        self._redis = redis
+    def __init__(self, load_prefix: LoadPrefix, broker: StreamBroker) -> None:
         self._keyring = Keyring(load_prefix)
         self._broker = broker
 
-    async def ask(self, player_id: int, at: float) -> tuple[str, bool]:
-        """Asks the workers for a look at a player; the task's id, and whether it is one that was asked for before.
+    async def fetch(self, player_id: int, at: float) -> tuple[str, bool]:
+        """Asks for a look at a player; the task's id, and whether it is one that was asked for before.
 
-        `at`: now, as an epoch second; a look that is stored later than this will do. Raises RedisUnreachable.
+        `at`: now, as an epoch second; a look that is stored later than this will do.
         """
-        key = (await self._keyring.load()).asked(player_id)
-        task_id = uuid4().hex
-        with reaching_redis():
-            earlier: Any = await self._redis.set(key, task_id, nx=True, get=True, ex=_FORGOTTEN_AFTER_S)
-        if earlier is not None:
-            return text(earlier), True
-        try:
-            await self._broker.send(FETCH_TASK, player_id, task_id=task_id, labels={ASKED_AT: repr(at)})
-        except BaseException:
-            with suppress(*AWAY):
-                await self._redis.delete(key)
-            raise
-        return task_id, False
+        place = (await self._keyring.load()).asked(player_id)
+        return await self._broker.send_once(place, FETCH_TASK, player_id, labels={ASKED_AT: repr(at)})
+
+    async def job(self, name: str) -> tuple[str, bool]:
+        """Asks for a run of a job; the task's id, and whether it is one that waits already."""
+        return await self._broker.send_once((await self._keyring.load()).asked(name), name)
 
     @asynccontextmanager
-    async def ending(self, player_id: int) -> AsyncIterator[None]:
-        """Does what was asked for; whoever asks afterwards asks anew."""
+    async def fetching(self, player_id: int, task_id: str) -> AsyncIterator[None]:
+        """While the task looks at the player, who asks joins it; afterwards asks anew."""
         try:
             yield
         finally:
-            key = (await self._keyring.load()).asked(player_id)
-            with suppress(*AWAY):  # then it is forgotten by itself
-                await self._redis.delete(key)
+            await self._leave(player_id, task_id)
+
+    async def begins(self, job: str, task_id: str) -> None:
+        """The task begins with the job: who asks from now on, asks for another run."""
+        await self._leave(job, task_id)
+
+    async def _leave(self, what: str | int, task_id: str) -> None:
+        await self._broker.leave_place((await self._keyring.load()).asked(what), task_id)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -23,7 +24,7 @@ from taskiq import AckableMessage, AsyncBroker
 from taskiq.exceptions import SendTaskError
 from taskiq.formatters.json_formatter import JSONFormatter
 from taskiq.kicker import AsyncKicker
-from taskiq.message import BrokerMessage
+from taskiq.message import BrokerMessage, TaskiqMessage
 from taskiq_redis import RedisStreamBroker
 
 from osrsdiff import logs
@@ -32,7 +33,7 @@ from osrsdiff.errors import RedisUnreachable
 from osrsdiff.scheduling import scripts, tickets
 from osrsdiff.scheduling.constants import ALIVE_S
 from osrsdiff.scheduling.keys import Keyring, Keys, LoadPrefix, text
-from osrsdiff.scheduling.outage import AWAY, Outage
+from osrsdiff.scheduling.outage import AWAY, Outage, reaching_redis
 from osrsdiff.scheduling.outbox import Outbox
 
 log = logs.get(__name__)
@@ -76,7 +77,7 @@ class StreamBroker(RedisStreamBroker):
         concurrency: int = 8,
         block_s: float = 2.0,
         alive_s: float = ALIVE_S,
-        idle_s: float = 600.0,
+        idle_s: float = 1_200.0,
         most_deliveries: int = 5,
     ) -> None:
         AsyncBroker.__init__(self)  # not that of the class between: it would make a second pool
@@ -98,6 +99,8 @@ class StreamBroker(RedisStreamBroker):
         self._take_over_at = 0.0
         self._may_have_missed = False
         self._outage = Outage("queue")
+        self._enqueue_once = redis.register_script(scripts.ENQUEUE_ONCE)
+        self._leave_place = redis.register_script(scripts.LEAVE_PLACE)
         self._acknowledge = redis.register_script(scripts.ACKNOWLEDGE)
         self._sign_of_life = redis.register_script(scripts.SIGN_OF_LIFE)
         self._reclaim = redis.register_script(scripts.RECLAIM)
@@ -129,19 +132,38 @@ class StreamBroker(RedisStreamBroker):
             await self._leave(await self._keyring.load())
         await AsyncBroker.shutdown(self)
 
-    async def send(
-        self, task_name: str, *args: object, task_id: str | None = None, labels: Mapping[str, str] | None = None
-    ) -> str:
+    async def send(self, task_name: str, *args: object) -> str:
         """Asks the workers to run a task, named by its constant, now; the task's id. Raises RedisUnreachable."""
-        kicker: AsyncKicker[Any, Any] = AsyncKicker(task_name, self, dict(labels or {}))
-        if task_id is not None:
-            kicker = kicker.with_task_id(task_id)
+        kicker: AsyncKicker[Any, Any] = AsyncKicker(task_name, self, {})
         try:
             return (await kicker.kiq(*args)).task_id
         except SendTaskError as error:
             if isinstance(error.__cause__, AWAY):
                 raise RedisUnreachable(f"Redis does not answer: {error.__cause__}") from error
             raise
+
+    async def send_once(
+        self, place: str, task_name: str, *args: object, labels: Mapping[str, str] | None = None, kept_s: int = 900
+    ) -> tuple[str, bool]:
+        """As `send`, but for at most one task at a time that has the key `place`: until it leaves it, or `kept_s` ends.
+
+        The id of the task that has it, and whether that was sent before.
+        """
+        task_id = uuid4().hex
+        message = TaskiqMessage(
+            task_id=task_id, task_name=task_name, labels=dict(labels or {}), args=list(args), kwargs={}
+        )
+        queue = (await self._keyring.load()).queue
+        with reaching_redis():
+            holder: Any = await self._enqueue_once(
+                keys=[queue, place], args=[self.formatter.dumps(message).message, task_id, kept_s]
+            )
+        return text(holder), text(holder) != task_id
+
+    async def leave_place(self, place: str, task_id: str) -> None:
+        """Lets the next one be sent; where Redis is away, that can wait."""
+        with suppress(*AWAY):
+            await self._leave_place(keys=[place], args=[task_id])
 
     async def kick(self, message: BrokerMessage) -> None:
         """Puts a message into the queue, together with whatever else is sent meanwhile. Raises what redis raises.

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from taskiq import ScheduledTask
 
 from osrsdiff import logs
+from osrsdiff.errors import InvalidInterval
 from osrsdiff.scheduling import fires, scripts
 from osrsdiff.scheduling.constants import RETRY
 from osrsdiff.scheduling.keys import Keys, text
@@ -88,7 +89,7 @@ class Claims:
         for id_, fire, moved, schedule in zip(*(granted[n::4] for n in range(4)), strict=True):
             try:
                 claim = self._claim_of(schedule, float(fire), moved, redis_now)
-            except ValueError as error:
+            except (ValueError, InvalidInterval) as error:
                 log.error("stored schedule unreadable, removed", id=text(id_), reason=str(error).replace("\n", " "))
                 unreadable.append(text(id_))
             else:

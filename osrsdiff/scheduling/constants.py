@@ -26,6 +26,8 @@ ALIVE_S = 15.0
 """A worker or scheduler that gave no sign of life for so long is dead."""
 
 _PREFIX = f"{SCHEDULE_TYPE}_"
+_MOST_DIGITS = 10
+"""No database gives a player a longer id."""
 
 
 def schedule_id_of(player_id: int) -> str:
@@ -36,5 +38,5 @@ def schedule_id_of(player_id: int) -> str:
 def player_id_of(schedule_id: str) -> int | None:
     """The player whose schedule has this id; None where it is nobody's."""
     number = schedule_id.removeprefix(_PREFIX)
-    is_canonical = schedule_id.startswith(_PREFIX) and number.isascii() and number.isdigit()
-    return int(number) if is_canonical and schedule_id == schedule_id_of(int(number)) else None
+    is_number = 0 < len(number) <= _MOST_DIGITS and number.isascii() and number.isdigit()
+    return int(number) if is_number and schedule_id == schedule_id_of(int(number)) else None

@@ -32,6 +32,8 @@ _LATE = timedelta(seconds=7)
 """So long after a fire TaskIQ has had its turn with the cron."""
 _STALE = timedelta(minutes=1)
 """A job that is skipped rather than caught up with is sent no later than this."""
+_FORGOTTEN_AFTER_S = 3_600
+"""A run that has not begun by then was lost, and the next one is sent."""
 _LOOKED_UP_WITHIN_S = 3.0
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
@@ -82,6 +84,8 @@ class FixedJobSource(LabelScheduleSource):
         job, fire = _job_and_fire(task, datetime.now(UTC))
         try:
             keys = await self._keyring.load()
+            if await self._redis.exists(keys.asked(job)):
+                raise ScheduledTaskCancelledError  # an earlier run has not begun yet
             is_ours = await self._take(keys=[keys.fixed], args=[job, _epoch_s(fire), _LEASE_S])
         except AWAY as error:
             self._outage.noticed(error)
@@ -95,7 +99,12 @@ class FixedJobSource(LabelScheduleSource):
         """Notes what was sent. Where Redis is away now, the next look for missed fires will."""
         job, _, fire = str(task.task_id).rpartition(":")
         self._sent[job] = self._unsettled[job] = datetime.fromtimestamp(int(fire), UTC)
-        await self._succeeds(self._settle_rest())
+        await self._succeeds(self._sent_now(job, str(task.task_id)))
+
+    async def _sent_now(self, job: str, task_id: str) -> None:
+        keys = await self._keyring.load()
+        await self._redis.set(keys.asked(job), task_id, nx=True, ex=_FORGOTTEN_AFTER_S)
+        await self._settle_rest()
 
     async def _missed(self, jobs: Iterable[ScheduledTask], now: datetime) -> list[ScheduledTask]:
         """One-shots of the jobs whose newest fire nobody has sent, though it is some seconds old."""

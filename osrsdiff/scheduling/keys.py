@@ -40,9 +40,9 @@ class Keys:
         for name in self.__slots__[1:]:
             object.__setattr__(self, name, f"{self.prefix}{name}")
 
-    def asked(self, player_id: int) -> str:
-        """String: the id of the player's fetch that was asked for by hand and has not ended."""
-        return f"{self.prefix}asked:{player_id}"
+    def asked(self, what: str | int) -> str:
+        """String: the id of the task that somebody asked for and that is not done: of a player (an id) or a job."""
+        return f"{self.prefix}asked:{what}"
 
     def result(self, task_id: str) -> str:
         """String: a task's result as JSON."""

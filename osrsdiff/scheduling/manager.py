@@ -67,13 +67,18 @@ class PlayerScheduleManager:
         """
         return bool(await self.schedule_players({player_id: interval_minutes}))
 
-    async def retry_player(self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0) -> None:
+    async def retry_player(
+        self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0, only_sooner: bool = False
+    ) -> datetime | None:
         """Moves a player's next fire to the epoch second `at`, never nearer than 10 s; the beats after it stay.
 
         `beat`: the one that is tried again, which the task's id will name; `retry`: how often it was tried before,
-        which a label will say. Nothing happens where none is scheduled.
+        which a label will say. `only_sooner`: a fire that comes before `at`, or was moved already, stays. When the
+        player is fetched next; None where nothing is scheduled.
         """
-        await self._source.postpone(schedule_id_of(player_id), at, beat=beat, retry=retry)
+        schedule_id = schedule_id_of(player_id)
+        fire = await self._source.postpone(schedule_id, at, beat=beat, retry=retry, only_sooner=only_sooner)
+        return None if fire is None else datetime.fromtimestamp(fire, UTC)
 
     async def next_fire(self, player_id: int) -> datetime | None:
         """When a player is fetched next; None where nothing is scheduled. It is past while it waits its turn."""

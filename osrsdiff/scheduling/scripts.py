@@ -132,6 +132,22 @@ return answers
 """
 )
 
+ENQUEUE_ONCE = """
+-- KEYS: queue, place; ARGV: message, its task's id, seconds after which the place is free again
+-- gives the id of the task that has the place: another one's where that was sent before and has not left it
+local holder = redis.call('GET', KEYS[2])
+if holder then return holder end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[3])
+redis.call('XADD', KEYS[1], '*', 'data', ARGV[1])
+return ARGV[2]
+"""
+
+LEAVE_PLACE = """
+-- KEYS: place; ARGV: the id of the task that leaves it
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
 RELEASE = (
     _OPENING
     + """
@@ -151,15 +167,17 @@ return 0
 ADD = (
     _OPENING
     + """
--- ARGV: id, schedule, first fire of each; gives how many were new or different
-local changed = 0
-for i = 1, #ARGV, 3 do
-  local id, schedule = ARGV[i], ARGV[i + 1]
+-- ARGV: how far past its first fire no next fire is, then id, schedule, first fire of each
+-- gives how many were new or different
+local far, changed = tonumber(ARGV[1]), 0
+for i = 2, #ARGV, 3 do
+  local id, schedule, first = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   local score = redis.call('ZSCORE', due, id)
-  if not score or redis.call('HGET', schedules, id) ~= schedule then
+  local is_lost = not score or tonumber(score) > tonumber(first) + far
+  if is_lost or redis.call('HGET', schedules, id) ~= schedule then
     changed = changed + 1
     redis.call('HSET', schedules, id, schedule)
-    redis.call('ZADD', due, ARGV[i + 2], id)
+    redis.call('ZADD', due, first, id)
     if score then
       redis.call('HDEL', moved, id)
       release(id)
@@ -183,13 +201,16 @@ return gone
 POSTPONE = (
     _OPENING
     + """
--- ARGV: id, when, how near it may be, beat or '', the caller's time
+-- ARGV: id, when, how near it may be, beat or '', the caller's time, '1': only where that is sooner and was not moved
 -- gives when it fires now, '' where it is not scheduled
 local id = ARGV[1]
-if not redis.call('ZSCORE', due, id) then return '' end
+local score = redis.call('ZSCORE', due, id)
+if not score then return '' end
 local ahead = tonumber(ARGV[5]) - now
 if math.abs(ahead) < 0.5 then ahead = 0 end
 local at = exact(math.max(tonumber(ARGV[2]) - ahead, now + tonumber(ARGV[3])))
+local is_taken = tonumber(score) <= tonumber(at) or redis.call('HEXISTS', moved, id) == 1
+if ARGV[6] == '1' and is_taken then return score end
 redis.call('ZADD', due, at, id)
 release(id)
 if ARGV[4] == '' then redis.call('HDEL', moved, id) else redis.call('HSET', moved, id, ARGV[4]) end

@@ -129,6 +129,7 @@ class PlayerScheduleSource(ListRedisScheduleSource):
                 await self._redis.zrem(keys.schedulers, self._name)
         except AWAY as error:
             log.warning("claims left to expire", reason=error)
+        self._claims = None
 
     async def get_schedules(self) -> list[ScheduledTask]:
         """What to send when its time has come: claims, not all that exists. Never raises."""
@@ -209,15 +210,20 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         with reaching_redis():
             return await self._store.next_fires(await self._ready(), schedule_ids)
 
-    async def postpone(self, schedule_id: str, at: float, *, beat: int | None = None, retry: int = 0) -> float | None:
+    async def postpone(
+        self, schedule_id: str, at: float, *, beat: int | None = None, retry: int = 0, only_sooner: bool = False
+    ) -> float | None:
         """Moves a schedule's next fire to the epoch second `at`, but never nearer than 10 s; the fires after it stay.
 
         `beat`: the one that the moved fire belongs to, which its task's id will name; None: the moved fire's own time.
-        `retry`: how often that beat was tried, which the task's label will say.
+        `retry`: how often that beat was tried, which the task's label will say. `only_sooner`: a fire that comes before
+        `at`, or was moved already, stays.
         Gives when it fires now, None where it is not scheduled.
         """
         with reaching_redis():
-            return await self._store.postpone(await self._ready(), schedule_id, at, beat, retry)
+            return await self._store.postpone(
+                await self._ready(), schedule_id, at, beat, retry, only_sooner=only_sooner
+            )
 
     async def mark(self) -> None:
         """Notes in Redis which database the schedules were built from."""

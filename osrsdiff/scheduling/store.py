@@ -18,11 +18,14 @@ CHUNK = 1_000
 """So many in one round trip: Redis is busy for a few milliseconds at most."""
 SOONEST_S = 10.0
 """A fire is never moved nearer than this."""
+FAR_S = 2 * 86_400
+"""A next fire so long after the first one from now was written by a clock that was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Ids of schedules that are not as expected: not there (or without a next fire), or stored differently."""
+    """Ids of schedules that are not as expected: not there (or without a next fire), or stored differently (or firing
+    later than they ever should)."""
 
     missing: list[str]
     different: list[str]
@@ -47,7 +50,7 @@ class ScheduleStore:
         seconds, microseconds = await self._redis.time()
         now = seconds + microseconds / 1e6
         for chunk in chunks(schedules):
-            arguments: list[str] = []
+            arguments: list[str] = [str(FAR_S)]
             for schedule in chunk:
                 first = first_fires.get(schedule.schedule_id)
                 at = fires.first_fire(schedule, now) if first is None else first
@@ -79,11 +82,12 @@ class ScheduleStore:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.hmget(keys.schedules, ids)
                 pipeline.zmscore(keys.due, ids)
-                stored, scores = await pipeline.execute()
+                pipeline.time()
+                stored, scores, (seconds, _) = await pipeline.execute()
             for schedule, raw, score in zip(chunk, stored, scores, strict=True):
                 if raw is None or score is None:
                     comparison.missing.append(schedule.schedule_id)
-                elif not _is_same(schedule, raw):
+                elif not _is_same(schedule, raw) or score > fires.first_fire(schedule, seconds) + FAR_S:
                     comparison.different.append(schedule.schedule_id)
         return comparison
 
@@ -108,13 +112,22 @@ class ScheduleStore:
             found += [score if fire is None else float(fire) for score, fire in zip(scores, claimed, strict=True)]
         return found
 
-    async def postpone(self, keys: Keys, schedule_id: str, at: float, beat: int | None, retry: int) -> float | None:
+    async def postpone(
+        self, keys: Keys, schedule_id: str, at: float, beat: int | None, retry: int, *, only_sooner: bool
+    ) -> float | None:
         """Moves the next fire and drops a claim; when it fires now by Redis' clock, None where it is not scheduled.
 
         `at` is by our clock: where that is not Redis', it is as far ahead by Redis' as it is by ours.
         """
         belongs_to = "" if beat is None else f"{beat}/{retry}"
-        arguments = [schedule_id, f"{at:.6f}", str(SOONEST_S), belongs_to, f"{time.time():.6f}"]
+        arguments = [
+            schedule_id,
+            f"{at:.6f}",
+            str(SOONEST_S),
+            belongs_to,
+            f"{time.time():.6f}",
+            "1" if only_sooner else "",
+        ]
         moved_to = await self._postpone(keys=script_keys(keys), args=arguments)
         return float(moved_to) if moved_to else None
 

@@ -1,4 +1,4 @@
-"""The log of fetches that gave no data. Bounded: whoever writes to it prunes it."""
+"""The log of fetches that gave no data. A job prunes it now and then."""
 
 from datetime import datetime
 
@@ -10,6 +10,8 @@ from osrsdiff.storage.connection import Connection
 from osrsdiff.storage.dialects import ID
 from osrsdiff.storage.epoch import moment, seconds
 from osrsdiff.storage.tables import fetch_failures, players
+
+PRUNED_AT_ONCE = 5_000
 
 
 class FetchFailure(Struct, frozen=True):
@@ -43,8 +45,9 @@ _RECENT_WITH_NAMES = (
     .order_by(_c.id.desc())
     .limit(bindparam("most", type_=Integer))
 )
+_newest, _oldest = (select(extreme(_c.id)).scalar_subquery() for extreme in (func.max, func.min))
 _PRUNE = delete(fetch_failures).where(
-    _c.id <= select(func.max(_c.id)).scalar_subquery() - bindparam("keep", type_=Integer)
+    _c.id <= _newest - bindparam("keep", type_=Integer), _c.id < _oldest + bindparam("most", type_=Integer)
 )
 
 
@@ -70,5 +73,8 @@ async def recent_with_names(conn: Connection, *, limit: int) -> list[RecentFailu
 
 
 async def prune(conn: Connection, *, keep: int) -> int:
-    """Deletes all but the newest, at most `keep` of them; how many went."""
-    return await conn.run(_PRUNE, {"keep": keep})
+    """Deletes the oldest, so many at a time as keep nobody else from writing for long, but none of the newest `keep`.
+
+    How many went; 0 when there is nothing to delete any more.
+    """
+    return await conn.run(_PRUNE, {"keep": keep, "most": PRUNED_AT_ONCE})

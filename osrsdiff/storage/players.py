@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Boolean, Integer, Text, bindparam, case, cast, delete, func, insert, select, update
+from sqlalchemy import Boolean, Integer, Text, and_, bindparam, case, cast, delete, func, insert, select, update
 from sqlalchemy.sql.dml import Update
 
 from osrsdiff.errors import Outcome, PlayerExists
@@ -46,6 +46,14 @@ class PlayerCounts(Struct, frozen=True):
     by_interval: dict[int, int]
 
 
+class Troubled(Struct, frozen=True):
+    """Active players: missing for long; whose last fetch failed; of whom there never was data."""
+
+    missing: int
+    failing: int
+    never_seen: int
+
+
 _c = players.c
 COLUMNS = [_c[name] for name in Player.__struct_fields__]
 """What `of_row` takes."""
@@ -76,8 +84,18 @@ _PAGE = (
 _PAGE_OF_ACTIVITY = _PAGE.where(_c.is_active == bindparam("is_active", type_=Boolean))
 _PAGE_BY_ID = select(*COLUMNS).where(_c.id > bindparam("after")).order_by(_c.id).limit(bindparam("most", type_=Integer))
 _COUNT = select(_c.is_active, _c.fetch_interval_minutes, func.count()).group_by(_c.is_active, _c.fetch_interval_minutes)
-_COUNT_MISSING = (
-    select(func.count()).select_from(players).where(_c.is_active, _c.missing_since <= bindparam("since", type_=SECONDS))
+_is_missing = and_(
+    _c.missing_since <= bindparam("since", type_=SECONDS), _c.failures >= bindparam("failures", type_=Integer)
+)
+_COUNT_TROUBLED = (
+    select(
+        *(
+            func.coalesce(func.sum(case((is_so, 1), else_=0)), 0)
+            for is_so in (_is_missing, _c.failures > 0, _c.last_look_at.is_(None))
+        )
+    )
+    .select_from(players)
+    .where(_c.is_active)
 )
 _given_ids = JsonItems(bindparam("ids", type_=Text)).table_valued("value")
 _ACTIVITY = select(_c.id, _c.is_active).where(_c.id.in_(select(cast(_given_ids.c.value, Integer))))
@@ -204,10 +222,13 @@ async def count(conn: Connection) -> PlayerCounts:
     return PlayerCounts(sum(by_interval.values()), paused, by_interval)
 
 
-async def count_missing(conn: Connection, since: datetime) -> int:
-    """How many active players have been missing since `since` or longer. Reads every player."""
-    [(number,)] = await conn.all(_COUNT_MISSING, {"since": seconds(since)})
-    return int(number)
+async def count_troubled(conn: Connection, *, missing_since: datetime, failures: int) -> Troubled:
+    """How many active players give no data. Reads every player.
+
+    Missing are those who have been since `missing_since` or longer, with `failures` in a row or more.
+    """
+    [row] = await conn.all(_COUNT_TROUBLED, {"since": seconds(missing_since), "failures": failures})
+    return Troubled(*map(int, row))
 
 
 def of_row(row: Row) -> Player:

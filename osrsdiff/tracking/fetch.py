@@ -3,12 +3,13 @@
 `fetch_player` is the six steps in order. No database connection is held while waiting for the network.
 """
 
+import asyncio
 import math
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import anyio
@@ -31,23 +32,23 @@ from osrsdiff.errors import (
 )
 from osrsdiff.game.absence import is_not_found
 from osrsdiff.game.snapshots import State, difference, missing_skills
-from osrsdiff.hiscores.budget import RequestBudget
+from osrsdiff.hiscores.budget import PROBE_S, RequestBudget
 from osrsdiff.hiscores.client import HiscoresClient
 from osrsdiff.hiscores.parser import Observation, parse
 from osrsdiff.storage import failures, history
 from osrsdiff.storage import players as table
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
-from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.instance import Instance, longest_wait_s
 from osrsdiff.tracking.retries import Due, Fire, beat_after, fire_after, soon
 
 log = logs.get(__name__)
 
 TIMEOUT_S = 8.0
 """Of one request. A stopping worker waits less long: what is under way then is given back, and done by the next one."""
-OTHERS_END_WITHIN_S = 30.0
-"""A fetch by hand waits so long for another one of the same player."""
 _LOOK_AGAIN_S = 0.25
+_STOPPED_WITHIN_S = 1.0
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 class FetchReport(Struct, frozen=True):
@@ -68,27 +69,47 @@ class FetchReport(Struct, frozen=True):
 class Retries(Protocol):
     """Whoever can move a player's next fire."""
 
-    async def retry_player(self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0) -> None:
-        """Moves the next fire to the epoch second `at`; it still belongs to `beat`, tried `retry` times before."""
+    async def retry_player(
+        self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0, only_sooner: bool = False
+    ) -> datetime | None:
+        """Moves the next fire to the epoch second `at`; it still belongs to `beat`, tried `retry` times before.
+
+        `only_sooner`: not where it comes before, or was moved already. When it comes; None where nothing is scheduled.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """What a fetch needs. `most_retries`: after so many of them the next beat is soon enough."""
+    """What a fetch needs.
+
+    `most_retries`: after so many of them the next beat is soon enough. `patience_s`: a fetch by hand waits so long for
+    another one of the same player. `under_way`: the tasks that fetch just now.
+    """
 
     db: Database
     client: HiscoresClient
     budget: RequestBudget
     schedules: Retries
     most_retries: int
+    patience_s: float
+    under_way: set[asyncio.Task[object]] = field(default_factory=set)
 
 
 @asynccontextmanager
 async def open_fetcher(instance: Instance) -> AsyncIterator[Fetcher]:
-    """What fetches need in this process: one HTTP session, and the budget that all processes share."""
+    """What fetches need in this process: one HTTP session, and the budget that all processes share.
+
+    At the end, what is still under way is stopped: it says nothing of the hiscores, and keeps nobody's name.
+    """
     hiscores = instance.config.hiscores
     async with HiscoresClient(hiscores.base_url, hiscores.contact, total_timeout_s=TIMEOUT_S) as client:
-        yield Fetcher(instance.db, client, instance.budget(), instance.schedules, hiscores.retries)
+        patience_s = longest_wait_s(instance.config) + PROBE_S
+        budget, schedules = instance.budget(), instance.schedules
+        fetcher = Fetcher(instance.db, client, budget, schedules, hiscores.retries, patience_s)
+        try:
+            yield fetcher
+        finally:
+            await _stop(fetcher.under_way)
 
 
 async def fetch_player(
@@ -100,21 +121,42 @@ async def fetch_player(
     do, and one that is under way is waited for. None is returned where there was nothing to do: the player is gone,
     was paused meanwhile, or was looked at since the schedule fell due.
     """
+    with _noted_as_under_way(fetcher):
+        try:
+            if due is not None:
+                return await _fetched(fetcher, player_id, due, None)
+            return await _by_hand(fetcher, player_id, asked_at)
+        except (DatabaseUnreachable, DatabaseBusy) as error:
+            return await _put_off(fetcher.schedules, player_id, due, error)
+
+
+@contextmanager
+def _noted_as_under_way(fetcher: Fetcher) -> Iterator[None]:
+    task: asyncio.Task[object] | None = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a fetch runs in an asyncio task")
+    fetcher.under_way.add(task)
     try:
-        if due is not None:
-            return await _fetched(fetcher, player_id, due, None)
-        return await _by_hand(fetcher, player_id, asked_at)
-    except (DatabaseUnreachable, DatabaseBusy) as error:
-        return await _put_off(fetcher.schedules, player_id, due, error)
+        yield
+    finally:
+        fetcher.under_way.discard(task)
+
+
+async def _stop(tasks: set[asyncio.Task[object]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_STOPPED_WITHIN_S)
 
 
 async def _by_hand(fetcher: Fetcher, player_id: int, asked_at: float | None) -> FetchReport | None:
-    end = time.monotonic() + OTHERS_END_WITHIN_S
+    end = time.monotonic() + fetcher.patience_s
     while True:
         try:
             return await _fetched(fetcher, player_id, None, asked_at)
         except UnderWay as error:
             if time.monotonic() >= end:
+                log.warning("player not fetched", player_id=player_id, reason=error)
                 return FetchReport(player_id, Outcome.DEFERRED, message=str(error))
             if asked_at is None:
                 asked_at = math.floor(time.time())  # what the other stores from now on
@@ -127,7 +169,7 @@ async def _fetched(fetcher: Fetcher, player_id: int, due: Due | None, asked_at: 
         log.info("fetch skipped", player_id=player_id, **_due_fields(due))
         return None
     player, state = loaded
-    if asked_at is not None and player.last_look_at is not None and player.last_look_at.timestamp() >= asked_at:
+    if asked_at is not None and _was_seen_since(player, asked_at):
         return _joined(player)
     started = time.monotonic()
     try:
@@ -152,7 +194,17 @@ def _is_obsolete(player: Player, due: Due | None) -> bool:
     """A message that waited, or came twice: its work was done meanwhile, or is no longer wanted."""
     if due is None:
         return False
-    return not player.is_active or (player.last_look_at is not None and player.last_look_at.timestamp() >= due.beat)
+    return not player.is_active or _was_seen_since(player, due.beat)
+
+
+def _was_seen_since(player: Player, at: float) -> bool:
+    """Whether data was stored at the epoch second `at` or later; one of the future tells of a wrong clock."""
+    if player.last_look_at is None or player.last_look_at.timestamp() < at:
+        return False
+    if player.last_look_at <= datetime.now(UTC) + _CLOCKS_DIFFER:
+        return True
+    log.warning("last look lies in the future, looking anew", player=player.username, last_look_at=player.last_look_at)
+    return False
 
 
 def _joined(player: Player) -> FetchReport:
@@ -216,8 +268,8 @@ async def _put_off(schedules: Retries, player_id: int, due: Due | None, error: O
     """What a fetch without a database comes to: it comes again soon, and counts as no failure."""
     fire = soon(datetime.now(UTC), due)
     log.warning("player not fetched", player_id=player_id, reason=error, retry_at=fire.at, **_due_fields(due))
-    await _move_next_fire(schedules, player_id, fire)
-    return FetchReport(player_id, Outcome.DEFERRED, message=str(error), retry_at=fire.at)
+    retry_at = await _move_next_fire(schedules, player_id, fire, due)
+    return FetchReport(player_id, Outcome.DEFERRED, message=str(error), retry_at=retry_at)
 
 
 async def _failed(fetcher: Fetcher, player: Player, due: Due | None, error: FetchError) -> FetchReport:
@@ -227,23 +279,29 @@ async def _failed(fetcher: Fetcher, player: Player, due: Due | None, error: Fetc
             if await table.record_attempt(connection, player.id, at=now, outcome=error.outcome, failed=True):
                 await failures.add(connection, player.id, at=now, outcome=error.outcome, message=str(error))
     fire = fire_after(player, due, error, now, fetcher.most_retries)
+    retry_at = None
     if fire is not None and player.is_active:
-        await _move_next_fire(fetcher.schedules, player.id, fire)
-    return FetchReport(player.id, error.outcome, message=str(error), retry_at=fire.at if fire else None)
+        retry_at = await _move_next_fire(fetcher.schedules, player.id, fire, due)
+    return FetchReport(player.id, error.outcome, message=str(error), retry_at=retry_at)
 
 
 async def _found_again(fetcher: Fetcher, player: Player) -> None:
     """Ends the slower pace of somebody who was not found."""
     now = datetime.now(UTC)
-    if player.is_active and is_not_found(player.missing_since, now):
-        await _move_next_fire(fetcher.schedules, player.id, Fire(beat_after(player, now)))
+    if player.is_active and is_not_found(player.missing_since, player.failures, now):
+        await _move_next_fire(fetcher.schedules, player.id, Fire(beat_after(player, now)), None)
 
 
-async def _move_next_fire(schedules: Retries, player_id: int, fire: Fire) -> None:
+async def _move_next_fire(schedules: Retries, player_id: int, fire: Fire, due: Due | None) -> datetime | None:
+    """When the player is fetched next; None where nobody knows. A fetch by hand puts off no other, and no retry."""
+    at = fire.at.timestamp()
     try:
-        await schedules.retry_player(player_id, fire.at.timestamp(), beat=fire.beat, retry=fire.retry)
+        return await schedules.retry_player(
+            player_id, at, beat=fire.beat, retry=fire.retry, only_sooner=due is None and fire.beat is not None
+        )
     except RedisUnreachable as error:
-        log.warning("retry not scheduled, the next beat comes", player_id=player_id, reason=error)
+        log.warning("next fetch not moved", player_id=player_id, reason=error)
+        return None
 
 
 def _due_fields(due: Due | None) -> dict[str, object]:

@@ -12,9 +12,9 @@ import anyio
 
 from osrsdiff import redis_client
 from osrsdiff.config import EMBEDDED, Config
-from osrsdiff.errors import DatabaseUnreachable
+from osrsdiff.errors import DatabaseUnreachable, RedisUnreachable
 from osrsdiff.hiscores.budget import RequestBudget
-from osrsdiff.scheduling.asked import AskedFetches
+from osrsdiff.scheduling.asked import Asked
 from osrsdiff.scheduling.broker import StreamBroker
 from osrsdiff.scheduling.manager import PlayerScheduleManager
 from osrsdiff.scheduling.results import ResultStore
@@ -26,6 +26,9 @@ from osrsdiff.storage.schema import require_schema, wait_for_schema
 _SECONDS_QUEUED = 30
 """How many seconds of the request budget may wait in the queue: longer only makes what waits stale."""
 _MOST_QUEUED = 10_000
+_LEAST_WAIT_S = 20.0
+LONGEST_WAIT_S = 120.0
+"""A message that nobody acknowledges for much longer is taken for one that its worker has forgotten."""
 
 
 class Instance:
@@ -40,7 +43,7 @@ class Instance:
         self.results = ResultStore(self.redis, self.load_prefix)
         self.broker = StreamBroker(self.redis, self.load_prefix, concurrency=config.worker.concurrency)
         self.broker.with_result_backend(self.results)
-        self.asked = AskedFetches(self.redis, self.load_prefix, self.broker)
+        self.asked = Asked(self.load_prefix, self.broker)
         self.source = PlayerScheduleSource(
             self.redis,
             self.load_prefix,
@@ -53,6 +56,7 @@ class Instance:
         self._db: Database | None = None
         self._prefix = ""
         self._fingerprint = ""
+        self._budget: RequestBudget | None = None
 
     @property
     def db(self) -> Database:
@@ -94,11 +98,26 @@ class Instance:
         await self.broker.attach()
 
     def budget(self) -> RequestBudget:
-        """The request budget that all processes of the instance share."""
-        hiscores = self.config.hiscores
-        return RequestBudget(
-            self.redis, self.prefix, requests_per_second=hiscores.requests_per_second, burst=hiscores.burst
-        )
+        """The request budget that all processes of the instance share. Raises DatabaseUnreachable as `prefix` does."""
+        if self._budget is None:
+            hiscores = self.config.hiscores
+            self._budget = RequestBudget(
+                self.redis,
+                self.prefix,
+                requests_per_second=hiscores.requests_per_second,
+                burst=hiscores.burst,
+                max_wait_s=longest_wait_s(self.config),
+            )
+        return self._budget
+
+    async def admitted(self) -> int:
+        """How many scheduled fetches may wait: what the budget serves soon; one, a probe, while the breaker is open."""
+        places = queue_places(self.config)
+        try:
+            state = await self.budget().breaker()
+        except RedisUnreachable:
+            return places  # whoever claims finds out by itself
+        return 1 if state.open_until else places
 
     async def __aenter__(self) -> Self:
         return self
@@ -145,6 +164,12 @@ def queue_places(config: Config) -> int:
     by_budget = int(config.hiscores.requests_per_second * _SECONDS_QUEUED)
     workers = config.worker.processes * config.worker.concurrency
     return min(_MOST_QUEUED, max(by_budget, workers))
+
+
+def longest_wait_s(config: Config) -> float:
+    """How long a fetch may wait for its slot: until all that can be under way at once have had theirs."""
+    workers = config.worker.processes * config.worker.concurrency
+    return min(LONGEST_WAIT_S, max(_LEAST_WAIT_S, 1.25 * workers / config.hiscores.requests_per_second))
 
 
 async def _connect_ready(url: str) -> Database:

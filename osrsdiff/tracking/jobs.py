@@ -14,8 +14,8 @@ from osrsdiff.errors import JobNotFound, OsrsdiffError
 from osrsdiff.scheduling.constants import FIXED_JOBS, PRUNE_TASK, RECONCILE_TASK
 from osrsdiff.scheduling.fixed import next_run
 from osrsdiff.storage import failures, jobs
-from osrsdiff.storage.failures import RecentFailure as RecentFailure
-from osrsdiff.storage.jobs import JobRun as JobRun
+from osrsdiff.storage.failures import RecentFailure
+from osrsdiff.storage.jobs import JobRun
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.progress import Progress
 from osrsdiff.tracking.reconcile import Reconciled, reconcile
@@ -45,10 +45,13 @@ async def list_jobs(instance: Instance) -> list[Job]:
 
 
 async def run_job(instance: Instance, name: str) -> str:
-    """Asks the workers to run a job now; the task's id. Raises JobNotFound, RedisUnreachable."""
+    """Asks the workers to run a job now, or joins a run that waits; the task's id.
+
+    Raises JobNotFound, RedisUnreachable.
+    """
     if name not in FIXED_JOBS:
         raise JobNotFound(name, FIXED_JOBS)
-    return await instance.broker.send(name)
+    return (await instance.asked.job(name))[0]
 
 
 async def recent_failures(instance: Instance, *, limit: int) -> list[RecentFailure]:
@@ -73,8 +76,13 @@ async def run_prune(instance: Instance) -> int:
     """Forgets the oldest failed fetches beyond a bound; how many."""
 
     async def prune() -> int:
-        async with instance.db.writing() as connection:
-            return await failures.prune(connection, keep=FAILURES_KEPT)
+        total = 0
+        while True:
+            async with instance.db.writing() as connection:
+                gone = await failures.prune(connection, keep=FAILURES_KEPT)
+            if not gone:
+                return total
+            total += gone
 
     return await _noted(instance, PRUNE_TASK, prune, lambda count: f"{count} forgotten")
 

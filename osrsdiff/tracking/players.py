@@ -121,7 +121,7 @@ async def remove_player(instance: Instance, name: str) -> Applied:
 
 async def enqueue_fetch(instance: Instance, player: Player) -> Enqueued:
     """Asks the workers for a look now, or joins who asked before and has not been served. Raises RedisUnreachable."""
-    return Enqueued(*await instance.asked.ask(player.id, time.time()))
+    return Enqueued(*await instance.asked.fetch(player.id, time.time()))
 
 
 async def fetch_outcome(instance: Instance, task_id: str, timeout_s: float) -> FetchReport | None:

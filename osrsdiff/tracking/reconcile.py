@@ -11,6 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from osrsdiff import logs
+from osrsdiff.errors import RedisUnreachable
 from osrsdiff.scheduling.constants import player_id_of, schedule_id_of
 from osrsdiff.scheduling.overview import count_stored
 from osrsdiff.scheduling.witness import Witness
@@ -25,6 +26,7 @@ log = logs.get(__name__)
 
 PAGE = 500
 """So many players at once: an event loop that has other work, too, is not kept from it for long."""
+_MOST_ROUNDS = 3
 SHOWN = 20
 """How many ids of each kind a report names."""
 
@@ -78,15 +80,17 @@ async def reconcile(instance: Instance, *, dry_run: bool = False, progress: Prog
 
     Players may be added, paused and removed meanwhile, and other reconciles run: what is found is looked at again
     before it is called a difference, and what is mended follows the rows as they are then. Where Redis loses everything
-    meanwhile, it begins again.
+    meanwhile, it begins again, a few times.
     """
-    while True:
+    for _ in range(_MOST_ROUNDS):
         witness = Witness(instance.redis, instance.prefix)
         await witness.place()
         report = await _compared(instance, Reconciled(mended=not dry_run), progress)
         if await witness.saw_no_loss() or dry_run:
             break
         log.warning("redis was emptied during a reconcile")
+    else:
+        raise RedisUnreachable("Redis loses what is written to it. It must not evict keys: maxmemory-policy noeviction.")
     if not dry_run:
         await instance.source.mark()
     if report.differences:

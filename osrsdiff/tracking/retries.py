@@ -1,4 +1,4 @@
-"""When to look at a player again, where that is not simply at the next beat. Pure: `now` is always an argument.
+"""When to look at a player again, where that is not simply at the next beat. Decides only; waits are spread by chance.
 
 A failure is tried again sooner, with longer and longer waits, up to a number of times; then the next beat is soon
 enough. Whom the hiscores have not listed for days is looked at later. Schedule and beat stay what they are.
@@ -51,13 +51,18 @@ def fire_after(player: Player, due: Due | None, error: FetchError, now: datetime
         case Outcome.RATE_LIMITED | Outcome.UNAVAILABLE if tried < most_retries:
             delay_s = uniform(1.0, 1.25) * max(FIRST_RETRY_S * 2**tried, error.retry_after_s or 0.0)
             tried += 1
-        case Outcome.NOT_RANKED if is_not_found(player.missing_since, now):
-            own_interval = timedelta(minutes=player.fetch_interval_minutes)
-            return Fire(beat_after(player, max(now, now + SLOWED_TO - own_interval)))
         case _:
-            return None
+            return _slowed(player, now)
     at = now + timedelta(seconds=delay_s)
-    return _again(at, due, tried) if at < beat_after(player, now) else None
+    return _again(at, due, tried) if at < beat_after(player, now) else _slowed(player, now)
+
+
+def _slowed(player: Player, now: datetime) -> Fire | None:
+    """The beat that somebody who is not found waits for; None for everybody else."""
+    if not is_not_found(player.missing_since, player.failures, now):
+        return None
+    own_interval = timedelta(minutes=player.fetch_interval_minutes)
+    return Fire(beat_after(player, max(now, now + SLOWED_TO - own_interval)))
 
 
 def beat_after(player: Player, at: datetime) -> datetime:

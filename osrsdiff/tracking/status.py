@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from osrsdiff import logs
 from osrsdiff.errors import DatabaseUnreachable, RedisUnreachable
-from osrsdiff.game.absence import NOT_FOUND_AFTER
+from osrsdiff.game.absence import NOT_FOUND_AFTER, NOT_FOUND_LEAST
 from osrsdiff.hiscores.budget import BreakerState
 from osrsdiff.scheduling.constants import RECONCILE_TASK
 from osrsdiff.scheduling.overview import Overview, overview
@@ -40,7 +40,8 @@ class Status(Struct, frozen=True):
 
     `requests_needed` and `requests_allowed` are per second: what the active players' intervals ask for, and the budget.
     `plan`: what the former is made of, the largest load first. `players_not_found`: those of the active ones whom the
-    hiscores have not listed for days, and who are looked at less often.
+    hiscores have not listed for days, and who are looked at less often; `players_failing`: whose last fetch gave no
+    data; `players_never_seen`: of whom there never was any.
     """
 
     ready: bool
@@ -48,6 +49,8 @@ class Status(Struct, frozen=True):
     players_active: int
     players_paused: int
     players_not_found: int
+    players_failing: int
+    players_never_seen: int
     requests_needed: float
     requests_allowed: float
     plan: list[PlanGroup]
@@ -77,7 +80,7 @@ async def status(instance: Instance) -> Status:
     now = datetime.now(UTC)
     async with instance.db.reading() as connection:
         counts = await table.count(connection)
-        not_found = await table.count_missing(connection, now - NOT_FOUND_AFTER)
+        troubled = await table.count_troubled(connection, missing_since=now - NOT_FOUND_AFTER, failures=NOT_FOUND_LEAST)
         last_reconcile = await jobs.last_ended(connection, RECONCILE_TASK)
     seen = await _seen_in_redis(instance)
     breaker = await _breaker(instance) if seen else None
@@ -88,7 +91,9 @@ async def status(instance: Instance) -> Status:
         parts=ready.parts,
         players_active=counts.active,
         players_paused=counts.paused,
-        players_not_found=not_found,
+        players_not_found=troubled.missing,
+        players_failing=troubled.failing,
+        players_never_seen=troubled.never_seen,
         requests_needed=sum(group.requests_per_second for group in plan),
         requests_allowed=instance.config.hiscores.requests_per_second,
         plan=plan,

@@ -6,11 +6,11 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from anyio import create_task_group
+from anyio import create_task_group, wait_all_tasks_blocked
 from redis.asyncio import Redis
 
 from osrsdiff import redis_client
-from osrsdiff.errors import Deferred, RedisUnreachable
+from osrsdiff.errors import Deferred, RedisUnreachable, UnderWay
 from osrsdiff.hiscores.budget import FIRST_PAUSE_S, KEPT_S, LONGEST_PAUSE_S, PROBE_S, BreakerState, RequestBudget
 
 MakeBudget = Callable[..., RequestBudget]
@@ -451,3 +451,18 @@ async def test_a_name_whose_asker_died_is_free_again_when_no_request_can_be_unde
 ) -> None:
     await budget_of().take("fern")
     assert 0 < await store.pttl(f"{prefix}asking:fern") <= PROBE_S * 1000
+
+
+async def test_who_is_stopped_while_waiting_for_a_slot_keeps_no_name(budget_of: MakeBudget) -> None:
+    budget = budget_of(burst=2, max_wait_s=1_000)
+    await budget.take()
+    await budget.take()
+    async with create_task_group() as tasks:
+        tasks.start_soon(budget.take, "moth")
+        await wait_all_tasks_blocked()
+        with pytest.raises(UnderWay):
+            await budget_of(max_wait_s=1_000).take("moth")
+        tasks.cancel_scope.cancel()
+    with pytest.raises(Deferred) as caught:
+        await budget_of().take("moth")
+    assert not isinstance(caught.value, UnderWay)

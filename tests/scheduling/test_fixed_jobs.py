@@ -123,12 +123,28 @@ async def test_a_job_has_its_fixed_id_and_cron(start: Make) -> None:
     assert tasks == {"nightly": ("nightly", "0 2 * * *"), "often": ("often", "*/10 * * * *")}
 
 
-async def test_of_two_schedulers_one_sends_it_and_the_next_night_is_another(start: Make, clock: type[Clock]) -> None:
+async def test_of_two_schedulers_one_sends_it_and_the_next_night_is_another(
+    start: Make, clock: type[Clock], redis: Redis, keys: Keys
+) -> None:
     one, other = await started(start()), await started(start())
     task = by_cron(one)
     assert [await is_sent(source, task) for source in (one, other, one)] == [True, False, False]
+    await redis.delete(keys.asked("nightly"))  # a worker has begun with it
     clock.current = NIGHT + DAY
     assert [await is_sent(source, task) for source in (other, one)] == [True, False]
+
+
+async def test_a_run_that_nobody_has_begun_is_not_sent_a_second_time(
+    start: Make, clock: type[Clock], redis: Redis, keys: Keys
+) -> None:
+    source = await started(start())
+    assert await is_sent(source, by_cron(source, "often"))
+    for minutes in (10, 20, 30):
+        clock.current = NIGHT + timedelta(minutes=minutes)
+        assert not await is_sent(source, by_cron(source, "often"))
+    assert 0 < await redis.ttl(keys.asked("often")) <= 3_600
+    await redis.delete(keys.asked("often"))
+    assert await is_sent(source, by_cron(source, "often"))
 
 
 async def test_while_one_scheduler_sends_a_job_no_other_does(start: Make) -> None:

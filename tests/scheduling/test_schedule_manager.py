@@ -19,7 +19,15 @@ from osrsdiff.scheduling.source import PlayerScheduleSource
 
 @pytest.mark.parametrize(
     ("schedule_id", "player_id"),
-    [("player_fetch_7", 7), ("player_fetch_", None), ("player_fetch_07", None), ("player_fetch_x", None), ("7", None)],
+    [
+        ("player_fetch_7", 7),
+        ("player_fetch_2147483647", 2_147_483_647),
+        ("player_fetch_", None),
+        ("player_fetch_07", None),
+        ("player_fetch_x", None),
+        ("7", None),
+        (f"player_fetch_{'9' * 4_400}", None),
+    ],
 )
 def test_a_schedule_id_names_its_player(schedule_id: str, player_id: int | None) -> None:
     assert player_id_of(schedule_id) == player_id
@@ -51,9 +59,10 @@ async def test_scheduling_again_changes_nothing_and_another_interval_everything(
     manager: PlayerScheduleManager, source: PlayerScheduleSource
 ) -> None:
     await manager.schedule_player(7, 60)
-    await source.postpone("player_fetch_7", 4e9)
+    tomorrow = float(int(time.time()) + 86_400)
+    await source.postpone("player_fetch_7", tomorrow)
     await manager.schedule_player(7, 60)
-    assert await manager.next_fire(7) == datetime.fromtimestamp(4e9, UTC)
+    assert await manager.next_fire(7) == datetime.fromtimestamp(tomorrow, UTC)
     await manager.reschedule_player(7, 120)
     fire = await manager.next_fire(7)
     assert fire is not None
@@ -96,6 +105,19 @@ async def test_intervals_that_share_a_cron_grid_are_told_apart(
     assert await manager.ensure_player_scheduled(player, 660)
 
 
+async def test_a_next_fire_that_a_wrong_clock_wrote_is_found_and_mended(
+    manager: PlayerScheduleManager, redis: Redis, keys: Keys
+) -> None:
+    await manager.schedule_players({7: 60, 8: 43_200})
+    in_a_year = time.time() + 365 * 86_400
+    await redis.zadd(keys.due, {"player_fetch_7": in_a_year})
+    assert (await manager.check_players({7: 60, 8: 43_200})).different == [7]
+    assert await manager.ensure_player_scheduled(7, 60)
+    fire = await manager.next_fire(7)
+    assert fire is not None
+    assert fire.timestamp() <= time.time() + 3_600
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("task_name", "other"), ("cron", "1 2 3 4 5"), ("args", [8]), ("labels", {})],
@@ -113,8 +135,9 @@ async def test_every_part_of_a_schedule_is_checked(
 async def test_many_players_are_scheduled_checked_and_removed_together(manager: PlayerScheduleManager) -> None:
     intervals = {player: 1 + player % 700 for player in range(1, 2_501)}
     assert (await manager.check_players(intervals)).missing == list(intervals)
-    assert await manager.schedule_players(intervals, first_fires={9: 4e9}) == 2_500
-    assert await manager.next_fire(9) == datetime.fromtimestamp(4e9, UTC)
+    tomorrow = float(int(time.time()) + 86_400)
+    assert await manager.schedule_players(intervals, first_fires={9: tomorrow}) == 2_500
+    assert await manager.next_fire(9) == datetime.fromtimestamp(tomorrow, UTC)
     assert await manager.schedule_players(intervals) == 0
     mended = await manager.ensure_players_scheduled(intervals | {5: 700, 9_999: 60})
     assert (mended.missing, mended.different) == ([9_999], [5])

@@ -340,9 +340,10 @@ async def test_shutdown_gives_back_what_was_not_sent(
 async def test_an_unchanged_schedule_keeps_its_next_fire_and_a_changed_one_does_not(
     source: PlayerScheduleSource, schedule: MakeSchedule
 ) -> None:
-    await put(source, [schedule(1)], 4e9)
+    tomorrow = float(int(time.time()) + 86_400)
+    await put(source, [schedule(1)], tomorrow)
     assert await source.add_schedules([schedule(1)]) == 0
-    assert await fire_of(source, schedule(1)) == 4e9
+    assert await fire_of(source, schedule(1)) == tomorrow
     assert await source.add_schedules([schedule(1, minutes=30)]) == 1
     fire = await fire_of(source, schedule(1))
     assert fire is not None
@@ -367,11 +368,16 @@ async def test_a_next_fire_without_a_schedule_is_forgotten(
     assert await redis.zcard(keys.due) == 0
 
 
+@pytest.mark.parametrize("stored", [b"\x80\x04pickled", b"", "of no interval", "of too long an interval"])
 async def test_an_unreadable_schedule_is_removed_and_the_others_go_on(
-    source: PlayerScheduleSource, schedule: MakeSchedule, redis: Redis, keys: Keys
+    source: PlayerScheduleSource, schedule: MakeSchedule, redis: Redis, keys: Keys, stored: bytes | str
 ) -> None:
     await put(source, [schedule(1), schedule(2)], time.time())
-    await redis.hset(keys.schedules, "player_fetch_1", b"\x80\x04pickled")
+    if isinstance(stored, str):
+        minutes = {"of no interval": "0", "of too long an interval": "99999999"}[stored]
+        wrong = schedule(1, labels={"interval_minutes": minutes, "phase_s": "0"})
+        stored = wrong.model_dump_json(exclude_none=True).encode()
+    await redis.hset(keys.schedules, "player_fetch_1", stored)
     assert ids(await source.get_schedules()) == ["player_fetch_2"]
     assert await source.next_fires(["player_fetch_1"]) == [None]
 

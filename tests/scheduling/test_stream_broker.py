@@ -16,13 +16,14 @@ from taskiq_redis import RedisStreamBroker
 
 from osrsdiff import redis_client
 from osrsdiff.errors import RedisUnreachable
-from osrsdiff.hiscores.budget import RequestBudget
+from osrsdiff.hiscores.budget import PROBE_S
 from osrsdiff.scheduling.broker import GROUP, StreamBroker
 from osrsdiff.scheduling.constants import ALIVE_S
 from osrsdiff.scheduling.keys import Keys
 from osrsdiff.scheduling.manager import PlayerScheduleManager
 from osrsdiff.scheduling.source import PlayerScheduleSource
-from osrsdiff.tracking.fetch import OTHERS_END_WITHIN_S, TIMEOUT_S
+from osrsdiff.tracking.fetch import TIMEOUT_S
+from osrsdiff.tracking.instance import LONGEST_WAIT_S
 
 MakeBroker = Callable[..., StreamBroker]
 Eventually = Callable[[Callable[[], Awaitable[bool]], str], Awaitable[None]]
@@ -370,10 +371,9 @@ async def test_a_players_next_beat_comes_though_a_fetch_was_given_up(
 
 def test_a_living_workers_messages_are_left_to_it_for_longer_than_any_fetch_takes() -> None:
     idle_s = inspect.signature(StreamBroker).parameters["idle_s"].default
-    slot_s = inspect.signature(RequestBudget).parameters["max_wait_s"].default
     redis_s = redis_client.create("redis://127.0.0.1:1/0").connection_pool.connection_kwargs["socket_timeout"]
     # a fetch by hand waits for another one's end; each asks Redis for a slot, after it, and to move the next fire
-    longest_s = OTHERS_END_WITHIN_S + slot_s + TIMEOUT_S + 4 * redis_s
+    longest_s = (LONGEST_WAIT_S + PROBE_S) + LONGEST_WAIT_S + TIMEOUT_S + 4 * redis_s
     # as many messages as run at once may wait behind those that run
     assert idle_s >= 2 * 2 * longest_s
 

@@ -11,7 +11,7 @@ from osrsdiff.game.modes import GameMode
 from osrsdiff.game.snapshots import Reading
 from osrsdiff.storage import failures, moves, plan, players
 from osrsdiff.storage.engine import Database
-from osrsdiff.storage.players import Player, PlayerCounts
+from osrsdiff.storage.players import Player, PlayerCounts, Troubled
 from osrsdiff.storage.tables import metadata
 
 AddPlayer = Callable[..., Awaitable[Player]]
@@ -149,12 +149,15 @@ async def test_a_player_is_missing_from_the_first_such_answer_until_the_next_dat
     first = now + timedelta(hours=1)
     assert missing == [None, first, first, first]
     async with db.reading() as conn:
-        assert await players.count_missing(conn, first) == 1
-        assert await players.count_missing(conn, first - timedelta(seconds=1)) == 0
+        for since, failures, missing in ((first, 4, 1), (first, 5, 0), (first - timedelta(seconds=1), 1, 0)):
+            found = await players.count_troubled(conn, missing_since=since, failures=failures)
+            assert found == Troubled(missing, failing=1, never_seen=1)
     assert await store(player, {"zulrah": kills(3)}, now + timedelta(days=1))
     seen = await find(db, "lynx titan")
     assert seen is not None
     assert (seen.missing_since, seen.failures) == (None, 0)
+    async with db.reading() as conn:
+        assert await players.count_troubled(conn, missing_since=now, failures=1) == Troubled(0, 0, 0)
 
 
 async def test_the_active_players_are_counted_by_interval(db: Database, add_player: AddPlayer) -> None:
@@ -184,7 +187,7 @@ async def test_a_removed_player_leaves_nothing_behind_and_its_id_is_not_used_aga
         await store(player, {"zulrah": kills(2)}, now + timedelta(hours=1))
         async with db.writing() as conn:
             await failures.add(conn, player.id, at=now, outcome=Outcome.MALFORMED, message="no skills")
-            await moves.begin(conn, player.id, "elsewhere", is_new=False)
+            await conn.run_all(moves.begun("elsewhere", [], [player.username], []))
     before = await rows_of(db)
     async with db.writing() as conn:
         assert await players.remove(conn, goes.id)

@@ -6,6 +6,7 @@ from typing import cast
 
 import anyio
 import pytest
+from sqlalchemy import text
 
 from osrsdiff import redis_client
 from osrsdiff.demo.faults import Fault, FaultKind
@@ -16,7 +17,7 @@ from osrsdiff.hiscores.client import HiscoresClient
 from osrsdiff.scheduling.constants import schedule_id_of
 from osrsdiff.storage import failures, players
 from osrsdiff.storage.players import Player
-from osrsdiff.tracking.fetch import Fetcher, FetchReport, fetch_player
+from osrsdiff.tracking.fetch import Fetcher, FetchReport, fetch_player, open_fetcher
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.players import add_player, get_player, pause_player, set_interval
 from osrsdiff.tracking.retries import Due
@@ -199,9 +200,12 @@ async def test_a_retry_knows_its_beat_and_how_often_it_was_tried(
     moved: list[tuple[int | None, int]] = []
 
     class Noted:
-        async def retry_player(self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0) -> None:
-            assert (player_id, at > beat if beat else True) == (player.id, True)
+        async def retry_player(
+            self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0, only_sooner: bool = False
+        ) -> datetime | None:
+            assert (player_id, only_sooner) == (player.id, False)
             moved.append((beat, retry))
+            return datetime.fromtimestamp(at, UTC)
 
     noted = replace(fetcher, schedules=Noted())
     beat = int(datetime.now(UTC).timestamp())
@@ -313,7 +317,8 @@ async def missing_for(instance: Instance, player: Player, time: timedelta) -> No
     """Notes an answer of a while ago that the player is not ranked."""
     async with instance.db.writing() as connection:
         at = datetime.now(UTC) - time
-        await players.record_attempt(connection, player.id, at=at, outcome=Outcome.NOT_RANKED, failed=True)
+        for _ in range(3):
+            await players.record_attempt(connection, player.id, at=at, outcome=Outcome.NOT_RANKED, failed=True)
 
 
 @pytest.mark.parametrize(("days", "is_slowed"), [(0, False), (2.9, False), (3.1, True), (40, True)])
@@ -331,6 +336,82 @@ async def test_who_is_missing_for_days_is_looked_at_once_a_day(
     assert fire - now <= timedelta(hours=24, seconds=5)
     assert (await status(instance)).players_not_found == is_slowed
     assert (await get_player(instance, NAME)).is_active
+
+
+@pytest.mark.parametrize("fault", [FaultKind.NAME_REFUSED, FaultKind.MISSING_SKILL, FaultKind.UNAVAILABLE])
+async def test_who_is_missing_stays_slowed_whatever_the_next_answer_is(
+    instance: Instance, fetcher: Fetcher, hourly: Player, hiscores: Simulation, fault: FaultKind
+) -> None:
+    await missing_for(instance, hourly, timedelta(days=9))
+    hiscores.faults.add(Fault(kind=fault))
+    await look(replace(fetcher, most_retries=0), hourly, due(hourly, datetime.now(UTC).timestamp()))
+    fire = await next_fire(instance, hourly)
+    assert fire is not None
+    assert fire - datetime.now(UTC) > timedelta(hours=22, minutes=59)
+
+
+async def test_two_answers_far_apart_are_not_yet_a_row(
+    instance: Instance, fetcher: Fetcher, hourly: Player, hiscores: Simulation
+) -> None:
+    async with instance.db.writing() as connection:
+        at = datetime.now(UTC) - timedelta(days=4)
+        await players.record_attempt(connection, hourly.id, at=at, outcome=Outcome.NOT_RANKED, failed=True)
+    hiscores.faults.add(Fault(kind=FaultKind.NOT_FOUND))
+    report = await look(fetcher, hourly, due(hourly, datetime.now(UTC).timestamp()))
+    assert (report.outcome, report.retry_at) == (Outcome.NOT_RANKED, None)
+
+
+async def test_a_look_of_the_future_hides_no_later_one(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    await look(fetcher, player)
+    async with instance.db.writing() as connection:
+        ahead = int((datetime.now(UTC) + timedelta(days=365)).timestamp())
+        await connection.run(text(f"UPDATE players SET last_look_at = {ahead}"))
+    now = datetime.now(UTC).timestamp()
+    assert (await look(fetcher, player, due(player, now))).outcome is Outcome.UNCHANGED
+    async with instance.db.writing() as connection:
+        await connection.run(text(f"UPDATE players SET last_look_at = {ahead}"))
+    by_hand = await fetch_player(fetcher, player.id, asked_at=now)
+    assert by_hand is not None
+    assert not by_hand.joined
+    assert hiscores.requests.total() == 3
+
+
+async def test_a_fetch_by_hand_that_fails_leaves_a_retry_as_it_is(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    beat = int(datetime.now(UTC).timestamp())
+    hiscores.faults.add(Fault(kind=FaultKind.TRUNCATED))
+    retried = await look(fetcher, player, Due(schedule_id_of(player.id), beat, {}, 4))
+    by_hand = await look(fetcher, player)
+    assert retried.retry_at == by_hand.retry_at == await next_fire(instance, player)
+    moved = await instance.redis.hget(f"{instance.prefix}moved", schedule_id_of(player.id))
+    assert moved == f"{beat}/5".encode()
+
+
+async def test_no_retry_is_promised_to_who_is_paused(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    await pause_player(instance, NAME)
+    hiscores.faults.add(Fault(kind=FaultKind.TRUNCATED))
+    report = await look(fetcher, player)
+    assert (report.outcome, report.retry_at) == (Outcome.UNAVAILABLE, None)
+
+
+async def test_a_worker_that_stops_keeps_no_name_and_blames_no_one(
+    instance: Instance, player: Player, hiscores: Simulation
+) -> None:
+    hiscores.latency_s = 30
+    async with anyio.create_task_group() as tasks:
+        async with open_fetcher(instance) as stopping:
+            tasks.start_soon(fetch_player, stopping, player.id, due(player, 0))
+            await asked(hiscores)
+        tasks.cancel_scope.cancel()
+    hiscores.latency_s = 0
+    async with open_fetcher(instance) as next_one:
+        assert (await look(next_one, player, due(player, 0))).outcome is Outcome.CHANGED
+    assert (await instance.budget().breaker()).failures == 0
 
 
 async def test_who_is_found_again_is_looked_at_as_often_as_before(

@@ -147,7 +147,9 @@ async def test_who_asks_while_a_fetch_waits_joins_it(instance: Instance) -> None
     assert (first.joined, second.joined, second.task_id) == (False, True, first.task_id)
     assert (await enqueue_fetch(instance, other)).task_id != first.task_id
     assert await instance.redis.xlen(f"{instance.prefix}queue") == 2
-    async with instance.asked.ending(player.id):
+    async with instance.asked.fetching(player.id, "of another one"):
+        pass
+    async with instance.asked.fetching(player.id, first.task_id):
         assert (await enqueue_fetch(instance, player)).joined
     anew = await enqueue_fetch(instance, player)
     assert (anew.joined, anew.task_id != first.task_id) == (False, True)

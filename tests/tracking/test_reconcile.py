@@ -9,7 +9,6 @@ import pytest
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from osrsdiff import worker
 from osrsdiff.errors import JobNotFound, RedisUnreachable
 from osrsdiff.scheduling.constants import FIXED_JOBS, RECONCILE_TASK, schedule_id_of
 from osrsdiff.scheduling.keys import Keys
@@ -117,9 +116,9 @@ async def test_more_players_than_a_page_are_all_seen(instance: Instance, monkeyp
 
 
 async def test_while_the_breaker_is_open_one_probe_is_admitted(instance: Instance) -> None:
-    assert await worker.admitted(instance) == queue_places(instance.config) > 1
+    assert await instance.admitted() == queue_places(instance.config) > 1
     await instance.budget().troubled(60.0)
-    assert await worker.admitted(instance) == 1
+    assert await instance.admitted() == 1
 
 
 async def test_a_noted_run_shows_in_the_status(instance: Instance) -> None:
