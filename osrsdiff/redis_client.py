@@ -55,17 +55,18 @@ class _OnePatience(Retry):
 
     def __init__(self) -> None:
         super().__init__(NoBackoff(), 0)
-        self._is_silent = False
+        self._silence: RedisError | None = None
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
     async def call_with_retry(self, do: Callable[[], Awaitable[T]], *given: Any, **options: Any) -> T:
-        if self._is_silent:
-            raise RedisSilent("a reply before has not come in time")
+        if self._silence is not None:
+            raise RedisSilent(str(self._silence))
         try:
             return await super().call_with_retry(do, *given, **options)
         except RedisError as error:
             # while connecting to a socket file, what was too slow is only the cause of what is raised
-            self._is_silent = isinstance(error, RedisSilent) or isinstance(error.__cause__, RedisSilent)
+            if isinstance(error, RedisSilent) or isinstance(error.__cause__, RedisSilent):
+                self._silence = error
             raise

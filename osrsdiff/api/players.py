@@ -8,10 +8,10 @@ from msgspec.structs import asdict
 
 from osrsdiff.api import problems, schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
+from osrsdiff.api.documents import player_document
 from osrsdiff.api.problems import Refused
 from osrsdiff.errors import InvalidUsername, RedisUnreachable
 from osrsdiff.game import usernames
-from osrsdiff.storage.players import Player
 from osrsdiff.tracking import players as tracking
 from osrsdiff.tracking.forecast import Forecast, forecast
 from osrsdiff.tracking.instance import Instance
@@ -30,7 +30,7 @@ async def list_players(call: Call[schemas.PlayersQuery, Nothing]) -> Reply[schem
     after = None if query.after is UNSET else _cursor(query.after)
     is_active = None if query.is_active is UNSET else query.is_active
     found = await tracking.list_players(call.instance, after=after, limit=query.limit + 1, is_active=is_active)
-    items = [body_of(player) for player in found[: query.limit]]
+    items = [player_document(player) for player in found[: query.limit]]
     if len(found) <= query.limit:
         return Reply(schemas.PlayerPage(items, None))
     following = items[-1].username
@@ -47,7 +47,7 @@ async def add_player(call: Call[Nothing, schemas.AddPlayer]) -> Reply[schemas.Pl
     applied = await tracking.add_player(call.instance, wanted.username, interval_minutes=minutes)
     task_id = await _first_fetch(call.instance, applied)
     saved = schemas.PlayerAdded(
-        **asdict(body_of(applied.player)),
+        **asdict(player_document(applied.player)),
         scheduled=applied.scheduled,
         message=f"{IN_EFFECT} {_QUEUED}" if task_id else NOT_YET,
         fetch=schemas.FetchQueued(task_id) if task_id else None,
@@ -57,7 +57,7 @@ async def add_player(call: Call[Nothing, schemas.AddPlayer]) -> Reply[schemas.Pl
 
 async def get_player(call: Call[Nothing, Nothing]) -> Reply[schemas.Player]:
     """Any spelling of the name will do."""
-    return Reply(body_of(await tracking.get_player(call.instance, call.username)))
+    return Reply(player_document(await tracking.get_player(call.instance, call.username)))
 
 
 async def change_player(call: Call[Nothing, schemas.ChangePlayer]) -> Reply[schemas.PlayerSaved]:
@@ -74,7 +74,7 @@ async def change_player(call: Call[Nothing, schemas.ChangePlayer]) -> Reply[sche
         applied = await change(call.instance, call.username)
         scheduled = scheduled and applied.scheduled
     message = IN_EFFECT if scheduled else NOT_YET
-    return Reply(schemas.PlayerSaved(**asdict(body_of(applied.player)), scheduled=scheduled, message=message))
+    return Reply(schemas.PlayerSaved(**asdict(player_document(applied.player)), scheduled=scheduled, message=message))
 
 
 async def remove_player(call: Call[Nothing, Nothing]) -> Reply[Nothing]:
@@ -96,31 +96,6 @@ async def fetch_player(call: Call[Nothing, Nothing]) -> Reply[schemas.FetchAccep
         message=_joined(queued.joined) + _expectation(expected),
     )
     return Reply(body)
-
-
-def body_of(player: Player) -> schemas.Player:
-    """A player, as clients see it."""
-    return schemas.Player(
-        id=player.id,
-        username=player.username,
-        display_name=player.display_name,
-        game_mode=player.game_mode,
-        is_active=player.is_active,
-        fetch_interval_minutes=player.fetch_interval_minutes,
-        schedule_id=player.schedule_id,
-        created_at=player.created_at,
-        last_attempt_at=player.last_attempt_at,
-        last_look_at=player.last_look_at,
-        last_changed_at=player.last_changed_at,
-        last_outcome=player.last_outcome,
-        failures=player.failures,
-        missing_since=player.missing_since,
-    )
-
-
-def name_of(player: Player) -> schemas.PlayerName:
-    """Which player it is."""
-    return schemas.PlayerName(player.id, player.username, player.display_name, player.game_mode)
 
 
 async def _first_fetch(instance: Instance, applied: Applied) -> str | None:

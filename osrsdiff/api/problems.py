@@ -147,6 +147,13 @@ def answer(error: BaseException, *, path: str, method: str, request_id: str) -> 
     )
 
 
+def told(error: BaseException) -> str:
+    """What a client is told of what it asked for in vain: no commands, which only who runs the instance can type."""
+    if isinstance(error, errors.PlayerNotFound):
+        return f"No tracked player is called {error.username[:40]!r}."
+    return str(error)
+
+
 def _refusal(error: BaseException, path: str, method: str) -> Refused:
     if isinstance(error, Refused):
         return error
@@ -159,7 +166,7 @@ def _refusal(error: BaseException, path: str, method: str) -> Refused:
         case 503:
             return Refused(kind, f"{kind.title}. {kind.meaning}", headers=_RETRY if kind is not MISCONFIGURED else {})
         case _:
-            return Refused(kind, str(error), field=_FIELDS.get(kind.slug))
+            return Refused(kind, told(error), field=_FIELDS.get(kind.slug))
 
 
 _RETRY = {"Retry-After": str(_RETRY_AFTER_S)}

@@ -7,7 +7,7 @@ from msgspec import json
 from osrsdiff.api import docs, health, openapi, players, schedules, sight, tasks
 from osrsdiff.api.calls import HTML, Access, Call, Nothing, Reply, Route, route
 from osrsdiff.api.players import PLAYERS
-from osrsdiff.api.problems import PLAYER_EXISTS, REDIS_UNREACHABLE, TASK_NOT_FOUND
+from osrsdiff.api.problems import INVALID_USERNAME, PLAYER_EXISTS, PLAYER_NOT_FOUND, REDIS_UNREACHABLE, TASK_NOT_FOUND
 from osrsdiff.api.schedule_schemas import (
     PlayerSchedule,
     SchedulePage,
@@ -40,6 +40,7 @@ from osrsdiff.api.tasks import TASKS
 
 ANYONE, READ, ADMIN = Access.ANYONE, Access.READ, Access.ADMIN
 PLAYER = PLAYERS + "/{username}"
+NOBODY = (PLAYER_NOT_FOUND, INVALID_USERNAME)
 
 
 async def front(_call: Call[Nothing, Nothing]) -> Reply[Nothing]:
@@ -84,9 +85,9 @@ ROUTES: tuple[Route, ...] = (
     route("GET", SCHEDULES, schedules.list_schedules, summary="List schedules",
           access=READ, query=SchedulesQuery, body=Nothing, answer=SchedulePage, problems=(REDIS_UNREACHABLE,)),
     route("POST", f"{SCHEDULES}/pause", schedules.pause_schedules, summary="Pause many players",
-          access=ADMIN, query=Nothing, body=Steer, answer=Steered, problems=(REDIS_UNREACHABLE,)),
+          access=ADMIN, query=Nothing, body=Steer, answer=Steered, problems=(*NOBODY, REDIS_UNREACHABLE)),
     route("POST", f"{SCHEDULES}/resume", schedules.resume_schedules, summary="Resume many players",
-          access=ADMIN, query=Nothing, body=Steer, answer=Steered, problems=(REDIS_UNREACHABLE,)),
+          access=ADMIN, query=Nothing, body=Steer, answer=Steered, problems=(*NOBODY, REDIS_UNREACHABLE)),
     route("POST", f"{SCHEDULES}/verify", schedules.verify_schedules, summary="Compare all schedules and mend them",
           access=ADMIN, query=VerifyQuery, body=Nothing, answer=Verified, problems=(REDIS_UNREACHABLE,)),
     route("GET", TASKS, tasks.list_tasks, summary="List tasks and recent failures",

@@ -42,7 +42,15 @@ class Steer(Request, frozen=True):
     EXAMPLE: ClassVar = {"usernames": ["Lynx Titan", "Fern Gully"]}
 
     usernames: (
-        Annotated[list[Username], Meta(min_length=1, description="These, in any spelling.", examples=[["Lynx Titan"]])]
+        Annotated[
+            list[Username],
+            Meta(
+                min_length=1,
+                max_length=10_000,
+                description="These, in any spelling; 10,000 at most.",
+                examples=[["Lynx Titan"]],
+            ),
+        ]
         | UnsetType
     ) = UNSET
     only: Part | UnsetType = UNSET
@@ -126,7 +134,8 @@ class Steered(Struct, frozen=True):
             examples=[True],
         ),
     ]
-    refused: list[RefusedName]
+    refused: Annotated[list[RefusedName], Meta(description="The first twenty names with which nothing was done.")]
+    refused_count: Annotated[int, Meta(description="How many there are in all, each counted once.", examples=[1])]
     message: Annotated[str, Meta(examples=["Saved and in effect."])]
 
 
@@ -158,7 +167,7 @@ class TaskRun(Struct, frozen=True):
     started_at: Time
     finished_at: Annotated[Time | None, Meta(description="Null while it runs, and where it died.")]
     outcome: Annotated[str | None, Meta(description="done or failed.", examples=["done"])]
-    detail: Annotated[str | None, Meta(examples=["0 mended"])]
+    detail: Annotated[str | None, Meta(description="What it came to; not why it failed.", examples=["0 mended"])]
 
 
 class Task(Struct, frozen=True):

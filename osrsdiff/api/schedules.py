@@ -1,24 +1,33 @@
 """Schedules over HTTP: list them, look at one, pause and resume many, verify all."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlencode
 
 from msgspec import UNSET, structs
 
-from osrsdiff.api import players, problems
+from osrsdiff.api import problems
 from osrsdiff.api import schedule_schemas as schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
+from osrsdiff.api.documents import (
+    player_document,
+    player_schedule_document,
+    schedule_document,
+    steered_document,
+    verified_document,
+)
 from osrsdiff.api.players import IN_EFFECT, NOT_YET
 from osrsdiff.api.problems import Refused
 from osrsdiff.api.schemas import PlayerSaved
-from osrsdiff.errors import InvalidCursor
-from osrsdiff.tracking import jobs
+from osrsdiff.errors import InvalidCursor, InvalidUsername
+from osrsdiff.tracking import jobs, steering
 from osrsdiff.tracking import schedules as tracking
 from osrsdiff.tracking.players import Applied, pause_player, resume_player
-from osrsdiff.tracking.reconcile import Found
-from osrsdiff.tracking.schedules import Scheduled, ScheduleShown
+from osrsdiff.tracking.schedules import ScheduleShown
+from osrsdiff.tracking.selection import RefusedName
 
 SCHEDULES = "/api/v1/schedules"
+
+REFUSED_SHOWN = 20
 
 
 async def list_schedules(call: Call[schemas.SchedulesQuery, Nothing]) -> Reply[schemas.SchedulePage]:
@@ -34,21 +43,14 @@ async def list_schedules(call: Call[schemas.SchedulesQuery, Nothing]) -> Reply[s
         page = await tracking.list_schedules(call.instance, only=only, after=after, limit=query.limit)
     except InvalidCursor as error:
         raise Refused(problems.INVALID_FIELD, f"after: {error}", field="after") from error
-    body = schemas.SchedulePage([_schedule(one) for one in page.items], page.next)
+    body = schemas.SchedulePage([schedule_document(one) for one in page.items], page.next)
     return Reply(body, {"Link": f'<{_following(query, page.next)}>; rel="next"'} if page.next else {})
 
 
 async def player_schedule(call: Call[Nothing, Nothing]) -> Reply[schemas.PlayerSchedule]:
     """The schedule as it should be, as Redis holds it, and whether the two agree."""
     shown = await tracking.schedule_of(call.instance, call.username)
-    stored = shown.stored
-    body = schemas.PlayerSchedule(
-        **structs.asdict(_schedule(shown)),
-        stored=None if stored is None else schemas.StoredSchedule(*structs.astuple(stored)),
-        agrees=shown.agrees,
-        message=_verdict(shown),
-    )
-    return Reply(body)
+    return Reply(player_schedule_document(shown, _verdict(shown)))
 
 
 async def pause_one(call: Call[Nothing, Nothing]) -> Reply[PlayerSaved]:
@@ -64,14 +66,18 @@ async def resume_one(call: Call[Nothing, Nothing]) -> Reply[PlayerSaved]:
 async def pause_schedules(call: Call[Nothing, schemas.Steer]) -> Reply[schemas.Steered]:
     """Stops the scheduled fetches of many players: those named, a part of them, or everybody.
 
-    Names that are nobody's are reported, the others done.
+    Names that are nobody's are reported, the others done. Where every name is refused the answer is what a single one
+    gets: 404, or 422 where none of them is a player's name at all.
     """
-    return await _steered(call, tracking.pause_players)
+    return await _steered(call, steering.pause_players)
 
 
 async def resume_schedules(call: Call[Nothing, schemas.Steer]) -> Reply[schemas.Steered]:
-    """Starts the scheduled fetches of many players again: those named, a part of them, or everybody."""
-    return await _steered(call, tracking.resume_players)
+    """Starts the scheduled fetches of many players again: those named, a part of them, or everybody.
+
+    Names that are refused are treated as when pausing.
+    """
+    return await _steered(call, steering.resume_players)
 
 
 async def verify_schedules(call: Call[schemas.VerifyQuery, Nothing]) -> Reply[schemas.Verified]:
@@ -81,21 +87,11 @@ async def verify_schedules(call: Call[schemas.VerifyQuery, Nothing]) -> Reply[sc
     needs no worker; with 100,000 players it takes some seconds.
     """
     report = await jobs.run_reconcile(call.instance, dry_run=call.query.dry_run)
-    body = schemas.Verified(
-        mended=report.mended,
-        players=report.players,
-        differences=report.differences,
-        missing_in_redis=_difference(report.missing_in_redis),
-        missing_in_database=_difference(report.missing_in_database),
-        different=_difference(report.different),
-        inactive=_difference(report.inactive),
-        orphaned=_difference(report.orphaned),
-    )
-    return Reply(body)
+    return Reply(verified_document(report))
 
 
 async def _steered(
-    call: Call[Nothing, schemas.Steer], steer: Callable[..., Awaitable[tracking.Steered]]
+    call: Call[Nothing, schemas.Steer], steer: Callable[..., Awaitable[steering.Steered]]
 ) -> Reply[schemas.Steered]:
     wanted = call.body
     names = [] if wanted.usernames is UNSET else wanted.usernames
@@ -103,27 +99,20 @@ async def _steered(
     if sum((bool(names), only is not None, wanted.everybody)) != 1:
         raise Refused(problems.INVALID_FIELD, "Say which players: give one of usernames, only and everybody (true).")
     done = await steer(call.instance, names=names, only=only, everybody=wanted.everybody)
-    refused = [schemas.RefusedName(one.name, one.reason) for one in done.refused]
-    message = IN_EFFECT if done.scheduled else NOT_YET
-    return Reply(schemas.Steered(done.matched, done.changed, done.scheduled, refused, message))
+    if done.refused and not done.matched:
+        raise _nobody(done.refused)
+    message = (IN_EFFECT if done.scheduled else NOT_YET) if done.matched else "Nobody is meant: nothing changed."
+    return Reply(steered_document(done, message, reason=problems.told, most=REFUSED_SHOWN))
 
 
-def _schedule(one: Scheduled | ScheduleShown) -> schemas.Schedule:
-    player = one.player
-    return schemas.Schedule(
-        player=players.name_of(player),
-        is_active=player.is_active,
-        schedule_id=player.schedule_id,
-        cron=one.cron,
-        fetch_interval_minutes=player.fetch_interval_minutes,
-        next_fetch_at=one.next_fire,
-        is_overdue=one.is_overdue,
-        last_attempt_at=player.last_attempt_at,
-        last_look_at=player.last_look_at,
-        last_outcome=player.last_outcome,
-        failures=player.failures,
-        missing_since=player.missing_since,
-    )
+def _nobody(refused: Sequence[RefusedName]) -> Refused:
+    """What a list is to a client in which no name is a tracked player's."""
+    are_no_names = all(isinstance(one.error, InvalidUsername) for one in refused)
+    reasons = [problems.told(one.error) for one in refused[:REFUSED_SHOWN]]
+    if more := len(refused) - len(reasons):
+        reasons.append(f"{more:,} more names are refused.")
+    kind = problems.INVALID_USERNAME if are_no_names else problems.PLAYER_NOT_FOUND
+    return Refused(kind, " ".join(reasons), field="usernames")
 
 
 def _verdict(shown: ScheduleShown) -> str:
@@ -140,12 +129,8 @@ def _verdict(shown: ScheduleShown) -> str:
 
 def _saved(applied: Applied) -> Reply[PlayerSaved]:
     message = IN_EFFECT if applied.scheduled else NOT_YET
-    body = players.body_of(applied.player)
+    body = player_document(applied.player)
     return Reply(PlayerSaved(**structs.asdict(body), scheduled=applied.scheduled, message=message))
-
-
-def _difference(found: Found) -> schemas.Difference:
-    return schemas.Difference(found.count, found.ids)
 
 
 def _following(query: schemas.SchedulesQuery, after: str) -> str:

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from osrsdiff.api import problems, schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
+from osrsdiff.api.documents import name_document
 from osrsdiff.api.parsing import read_time
-from osrsdiff.api.players import name_of
 from osrsdiff.api.problems import Refused
 from osrsdiff.errors import InvalidPeriod
 from osrsdiff.game import metrics
@@ -43,7 +43,7 @@ async def player_stats(call: Call[Nothing, Nothing]) -> Reply[schemas.Stats]:
     """The current sheet: each metric's value, level and rank, why it is unranked, and since when it is known."""
     player, rows = await tracking.player_sheet(call.instance, call.username)
     message = None if rows else _why_nothing(player)
-    return Reply(schemas.Stats(name_of(player), player.last_look_at, [_reading(row) for row in rows], message))
+    return Reply(schemas.Stats(name_document(player), player.last_look_at, [_reading(row) for row in rows], message))
 
 
 def gains_body(
@@ -52,7 +52,7 @@ def gains_body(
     """Gains as clients see them. `everything`: also the metrics that did not move."""
     first_look_at = _first_look(found)
     return schemas.Gains(
-        player=name_of(player),
+        player=name_document(player),
         window=schemas.Window(_second(found.window.start), _second(found.window.end)),
         start=_accuracy(found.start),
         end=_accuracy(found.end),

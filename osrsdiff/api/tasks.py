@@ -1,24 +1,23 @@
 """Tasks over HTTP: what runs by the clock and how it went, fetches that failed lately; run one now."""
 
+from msgspec.structs import replace
+
 from osrsdiff.api import schedule_schemas as schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
-from osrsdiff.storage.jobs import JobRun
+from osrsdiff.api.documents import failure_document, job_document
 from osrsdiff.tracking import jobs
+from osrsdiff.tracking.jobs import Job
 
 TASKS = "/api/v1/tasks"
+
+_WHY_IT_FAILED = "This instance's log says why."
 
 
 async def list_tasks(call: Call[schemas.TasksQuery, Nothing]) -> Reply[schemas.TaskList]:
     """The tasks that belong to no player, with their last and next runs; and which fetches gave no data lately."""
-    tasks = [
-        schemas.Task(job.name, job.cron, None if job.last_run is None else _run(job.last_run), job.next_run)
-        for job in await jobs.list_jobs(call.instance)
-    ]
-    failures = [
-        schemas.FetchFailure(one.username, one.display_name, one.at, one.outcome, one.message)
-        for one in await jobs.recent_failures(call.instance, limit=call.query.failures)
-    ]
-    return Reply(schemas.TaskList(tasks, failures))
+    tasks = [_task(job) for job in await jobs.list_jobs(call.instance)]
+    failures = await jobs.recent_failures(call.instance, limit=call.query.failures)
+    return Reply(schemas.TaskList(tasks, [failure_document(one) for one in failures]))
 
 
 async def run_task(call: Call[Nothing, Nothing]) -> Reply[schemas.TaskQueued]:
@@ -29,5 +28,9 @@ async def run_task(call: Call[Nothing, Nothing]) -> Reply[schemas.TaskQueued]:
     )
 
 
-def _run(run: JobRun) -> schemas.TaskRun:
-    return schemas.TaskRun(run.started_at, run.finished_at, run.outcome, run.detail)
+def _task(job: Job) -> schemas.Task:
+    """A task for anyone: why it failed may name hosts and ports that are nobody's business."""
+    task = job_document(job)
+    if task.last_run is None or task.last_run.outcome != "failed":
+        return task
+    return replace(task, last_run=replace(task.last_run, detail=_WHY_IT_FAILED))

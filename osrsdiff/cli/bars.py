@@ -36,8 +36,8 @@ def bar(text: str) -> Iterator[Progress]:
 
     Work that is over at once shows none.
     """
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
-    if not console.is_terminal or console.is_dumb_terminal:
+    console = _console()
+    if not _can_draw(console):
         yield _nobody_looks
         return
     columns = (TextColumn("{task.description}"), BarColumn(24), _Done(), _Rate(), TimeRemainingColumn(compact=True))
@@ -54,6 +54,19 @@ def bar(text: str) -> Iterator[Progress]:
         yield tell
     finally:
         shown.stop()
+
+
+def can_draw() -> bool:
+    """Whether `bar` would draw one; a terminal may be too dumb for it."""
+    return _can_draw(_console())
+
+
+def _console() -> Console:
+    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+
+
+def _can_draw(console: Console) -> bool:
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def _nobody_looks(_done: int, _total: int) -> None:

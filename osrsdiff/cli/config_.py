@@ -9,6 +9,7 @@ from msgspec import Struct
 from osrsdiff import config as configuration
 from osrsdiff.cli import output, tables
 from osrsdiff.cli.frame import Commands
+from osrsdiff.cli.inputs import JSON
 from osrsdiff.cli.place import configured
 
 
@@ -33,7 +34,7 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@JSON
 def show(as_json: bool) -> None:
     """Print each value with where it came from; passwords are masked."""
     loaded = configured()

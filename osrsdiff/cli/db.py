@@ -9,6 +9,7 @@ from msgspec import Struct
 from osrsdiff import config as configuration
 from osrsdiff.cli import exits, output
 from osrsdiff.cli.frame import Commands
+from osrsdiff.cli.inputs import JSON
 from osrsdiff.cli.place import configured
 from osrsdiff.errors import InstanceMissing
 from osrsdiff.storage import schema
@@ -41,7 +42,7 @@ def upgrade() -> None:
 
 
 @db.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@JSON
 def current(as_json: bool) -> None:
     """Print the database's revision and the one that this version needs; exit code 1 where they differ."""
     config = configured()

@@ -47,6 +47,7 @@ NAMES_FILE = click.File(encoding="utf-8-sig", errors="replace")
 FILE = click.option(
     "--file", type=NAMES_FILE, metavar="FILE", help="Names, one a line; # starts a comment, - is stdin."
 )
+JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 TIME = TimeType()
 
 

@@ -7,29 +7,35 @@ from typing import TypeVar
 
 import anyio
 
+from osrsdiff import redis_client
 from osrsdiff.cli.place import configured
 from osrsdiff.config import EMBEDDED, Config
 from osrsdiff.embedded_redis import socket_path
 from osrsdiff.errors import RedisUnreachable
-from osrsdiff.tracking.instance import Instance, open_instance
+from osrsdiff.tracking.instance import Instance
 
 T = TypeVar("T")
 
 NOTHING_RUNS = "Nothing is running here. Start it with: osrsdiff run"
 
 _PATIENCE_S = 2.0
-"""Somebody waits at a terminal: a Redis that does not reply by then is said to be away."""
+"""Somebody waits at a terminal: a Redis that does not reply by then is said to be away, and not asked again."""
 
 
-def on_instance(work: Callable[[Instance], Awaitable[T]]) -> T:
+def on_instance(work: Callable[[Instance], Awaitable[T]], *, attached: bool = True) -> T:
     """What `work` returns, given the instance that this command line names.
 
-    Raises InstanceMissing where there is none; creates nothing. Raises KeyboardInterrupt where Ctrl-C ended the work.
+    `attached`: False for what neither writes to Redis nor needs it, so that nobody waits for it. Raises InstanceMissing
+    where there is none; creates nothing. Raises KeyboardInterrupt where Ctrl-C ended the work.
     """
     config = configured()
 
     async def opened() -> list[T]:
-        async with open_instance(config, patience_s=_PATIENCE_S) as instance:
+        async with Instance(config, patience_s=_PATIENCE_S) as instance:
+            redis_client.wait_only_once(instance.redis)
+            await instance.open(wait=False)
+            if attached:
+                await instance.attach()
             try:
                 return await _until_interrupted(work(instance))
             except RedisUnreachable as error:

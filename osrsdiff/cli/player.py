@@ -1,6 +1,5 @@
 """`osrsdiff player`: add, list, show, pause, resume, retime, fetch and remove players."""
 
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -10,11 +9,12 @@ import click
 from rich.text import Text
 
 from osrsdiff.api import schemas
-from osrsdiff.cli import output, tables, timetable, wording
-from osrsdiff.cli.documents import Headline, PlayerShown, player_document
+from osrsdiff.api.documents import player_document
+from osrsdiff.cli import asking, output, tables, timetable, wording
+from osrsdiff.cli.documents import Headline, PlayerShown
 from osrsdiff.cli.fetching import MOST_WAITED_FOR, Saved, look_at
 from osrsdiff.cli.frame import Commands
-from osrsdiff.cli.inputs import FILE, INTERVAL, names_given
+from osrsdiff.cli.inputs import FILE, INTERVAL, JSON, names_given
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.cli.tally import Tally
 from osrsdiff.errors import UserError
@@ -30,7 +30,6 @@ from osrsdiff.tracking.players import Applied
 
 NAMES = click.argument("names", nargs=-1, metavar="NAME...", required=True)
 NAME = click.argument("name", metavar="NAME")
-JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 WAIT = click.option(
     "--wait/--no-wait",
     default=None,
@@ -77,7 +76,8 @@ def add(names: Sequence[str], file: IO[str] | None, interval: int | None, wait: 
 def list_(is_active: bool | None, limit: int, after: str | None, as_json: bool) -> None:
     """List the tracked players by name."""
     follows = None if after is None else canonical(after)
-    found = on_instance(partial(players.list_players, after=follows, limit=limit + 1, is_active=is_active))
+    read = partial(players.list_players, after=follows, limit=limit + 1, is_active=is_active)
+    found = on_instance(read, attached=False)
     shown, further = found[:limit], len(found) > limit
     if as_json:
         items = [player_document(one) for one in shown]
@@ -150,12 +150,13 @@ def fetch(names: Sequence[str], wait: bool | None, as_json: bool) -> None:
 
 @player.command()
 @NAMES
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@asking.YES
 def remove(names: Sequence[str], yes: bool) -> None:
     """Forget players with their whole history. This can't be undone; `pause` keeps it."""
     given = names_given(names, None)
     if not yes:
-        _ask_to_remove(given)
+        question = f"Remove {', '.join(given)} with the whole history? This can't be undone."
+        asking.ask(question, otherwise="Removing deletes the history too")
     _change_each(given, players.remove_player, lambda _: "removed, with its history")
 
 
@@ -202,12 +203,6 @@ def _finish(tally: Tally, *, fetching: bool) -> None:
     click.get_current_context().exit(tally.exit_code)
 
 
-def _ask_to_remove(names: Sequence[str]) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError("Removing deletes the history too: confirm with --yes.")
-    click.confirm(f"Remove {', '.join(names)} with the whole history? This can't be undone.", abort=True, err=True)
-
-
 async def _look_up(name: str, instance: Instance) -> tuple[Player, list[SheetRow], datetime | None]:
     found, sheet = await sight.player_sheet(instance, name)
     return found, sheet, await sight.next_fire(instance, found)
@@ -247,7 +242,8 @@ def _facts(found: Player, next_look: datetime | None, headline: Headline, now: d
         "Tracked since": wording.moment(found.created_at, now),
     }
     if found.missing_since is not None:
-        slowed = ", so looked at less often" if found.is_active and is_not_found(found.missing_since, now) else ""
+        is_slowed = found.is_active and is_not_found(found.missing_since, found.failures, now)
+        slowed = ", so looked at less often" if is_slowed else ""
         facts["Not found"] = Text(f"since {wording.moment(found.missing_since, now)}{slowed}", style="yellow")
     if found.failures:
         facts["Failures"] = f"{found.failures} in a row, the last try {wording.moment(found.last_attempt_at, now)}"

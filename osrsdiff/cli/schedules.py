@@ -1,6 +1,5 @@
 """`osrsdiff schedules`: when players are fetched; looked at, steered in numbers, compared with the database, mended."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,21 +8,22 @@ from typing import IO
 
 import click
 
+from osrsdiff.api.documents import player_schedule_document, schedule_document, verified_document
 from osrsdiff.api.schedule_schemas import SchedulePage
-from osrsdiff.cli import exits, findings, output, steering, timetable
+from osrsdiff.cli import asking, exits, findings, output, steering, timetable
 from osrsdiff.cli.bars import bar
-from osrsdiff.cli.documents import player_schedule_document, schedule_document, verified_document
 from osrsdiff.cli.frame import Commands
-from osrsdiff.cli.inputs import names_given
+from osrsdiff.cli.inputs import JSON, names_given
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.errors import RedisUnreachable
 from osrsdiff.tracking import schedules as tracking
+from osrsdiff.tracking import upkeep
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.jobs import run_reconcile
 from osrsdiff.tracking.reconcile import Reconciled
-from osrsdiff.tracking.schedules import CleanedUp, Only, Rebuilt
+from osrsdiff.tracking.selection import Only
+from osrsdiff.tracking.upkeep import CleanedUp, Rebuilt
 
-JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
@@ -54,7 +54,7 @@ def list_(*, limit: int, after: str | None, as_json: bool, **filters: bool) -> N
     if not redis_answers:
         output.note("Redis does not answer: when fetches come next is not known.")
     if not page.items:
-        output.note(steering.nobody(only))
+        output.note(steering.nobody(only) if page.next is None else "Nobody on this page any more.")
     if page.next is not None:
         narrowed = f"--{only} " if only else ""
         output.note(f"There are more: {narrowed}--after {page.next}, or a larger --limit.")
@@ -136,7 +136,7 @@ def cleanup(dry_run: bool, as_json: bool) -> None:
 
     async def clean(instance: Instance) -> CleanedUp:
         with bar("Looking through Redis") as progress:
-            return await tracking.clean_up(instance, dry_run=dry_run, progress=progress)
+            return await upkeep.clean_up(instance, dry_run=dry_run, progress=progress)
 
     with _mendable("Stopped halfway: what is removed was not needed."):
         cleaned = on_instance(clean)
@@ -147,7 +147,7 @@ def cleanup(dry_run: bool, as_json: bool) -> None:
 
 
 @schedules.command()
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@asking.YES
 @JSON
 def rebuild(yes: bool, as_json: bool) -> None:
     """Make all schedules again from the database.
@@ -155,11 +155,12 @@ def rebuild(yes: bool, as_json: bool) -> None:
     Each player is fetched next at its next regular time. Needed seldom: `verify` mends what differs.
     """
     if not yes:
-        _ask_to_rebuild()
+        question = "Drop all schedules and make them again? Who is late now waits for the next regular time."
+        asking.ask(question, otherwise="Rebuilding drops all schedules first")
 
     async def build(instance: Instance) -> Rebuilt:
         with bar("Scheduling players") as progress:
-            return await tracking.rebuild_schedules(instance, progress=progress)
+            return await upkeep.rebuild_schedules(instance, progress=progress)
 
     with _mendable("Stopped halfway: some players are not scheduled."):
         rebuilt = on_instance(build)
@@ -187,10 +188,3 @@ def _mendable(stopped: str) -> Iterator[None]:
             f"{error}\nThe database holds all players; their schedules are made right again within ten minutes "
             "of Redis answering."
         ) from error
-
-
-def _ask_to_rebuild() -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError("Rebuilding drops all schedules first: confirm with --yes.")
-    question = "Drop all schedules and make them again? Who is late now waits for the next regular time."
-    click.confirm(question, abort=True, err=True)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from osrsdiff.cli import exits, output, tables, wording
 from osrsdiff.cli.frame import Command
+from osrsdiff.cli.inputs import JSON
 from osrsdiff.cli.instances import NOTHING_RUNS, nothing_runs, on_instance
 from osrsdiff.cli.place import configured
 from osrsdiff.tracking import status as tracking
@@ -17,7 +18,7 @@ _GROUPS_SHOWN = 3
 
 
 @click.command(cls=Command)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
+@JSON
 def status(as_json: bool) -> None:
     """Show whether everything runs and keeps up; exit code 1 where it does not."""
     seen = on_instance(tracking.status)
@@ -50,7 +51,12 @@ def _print(seen: tracking.Status, now: datetime) -> None:
 
 
 def _players(seen: tracking.Status) -> str:
-    others = {"paused": seen.players_paused, "not found": seen.players_not_found}
+    others = {
+        "paused": seen.players_paused,
+        "failing": seen.players_failing,
+        "never seen": seen.players_never_seen,
+        "not found": seen.players_not_found,
+    }
     return ", ".join([f"{seen.players_active:,} active", *(f"{n:,} {words}" for words, n in others.items() if n)])
 
 

@@ -1,25 +1,26 @@
 """Pausing and resuming many players at once: which are meant, whether to ask first, what became of them."""
 
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeVar
 
 import click
 from msgspec import Struct
 
-from osrsdiff.cli import exits, output, tables, wording
+from osrsdiff.api.documents import steered_document
+from osrsdiff.cli import asking, exits, output, tables, wording
 from osrsdiff.cli.bars import bar
-from osrsdiff.cli.documents import steered_document
-from osrsdiff.cli.inputs import FILE
+from osrsdiff.cli.inputs import FILE, JSON
 from osrsdiff.cli.instances import on_instance
-from osrsdiff.tracking import schedules
+from osrsdiff.storage import plan
+from osrsdiff.storage.plan import Which
+from osrsdiff.tracking import schedules, steering
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.progress import Progress
-from osrsdiff.tracking.schedules import Only, Refused, Steered
-from osrsdiff.tracking.status import status
+from osrsdiff.tracking.selection import Only, RefusedName
+from osrsdiff.tracking.steering import Steered
 
 ASKED_FROM = 100
-"""Beyond so many players that nobody has named, a person at a terminal is asked first."""
+"""Beyond so many players that nobody has named, it is asked first, or `--yes` said."""
 
 _REFUSED_SHOWN = 20
 
@@ -66,7 +67,7 @@ PAUSE = Verb(
     "paused",
     "paused already",
     "They are not looked at until they are resumed.",
-    schedules.pause_players,
+    steering.pause_players,
 )
 RESUME = Verb(
     "Resume",
@@ -74,7 +75,7 @@ RESUME = Verb(
     "resumed",
     "active already",
     "Those paused for a reason are looked at again too.",
-    schedules.resume_players,
+    steering.resume_players,
 )
 
 
@@ -82,9 +83,11 @@ def choosing(command: F) -> F:
     """The arguments and options that say which players, as both commands take them."""
     filters = click.Choice([only.value for only in Only])
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print a JSON document."),
+        JSON,
         click.option(
-            "--yes", is_flag=True, help=f"Don't ask, however many; else more than {ASKED_FROM} are asked for."
+            "--yes",
+            is_flag=True,
+            help=f"Don't ask. Needed where nobody can be asked, for more than {ASKED_FROM} players that are not named.",
         ),
         click.option("--all", "everybody", is_flag=True, help="All players."),
         click.option("--only", type=filters, help="Those due within a minute, late, paused, or failing lately."),
@@ -104,8 +107,8 @@ def choice_of(names: list[str], only: str | None, everybody: bool) -> Choice:
 
 def steer(verb: Verb, choice: Choice, *, yes: bool, as_json: bool) -> None:
     """Pauses or resumes, tells what became of it, and ends the command."""
-    if not yes and not choice.names and _is_at_a_terminal():
-        _ask(verb, choice, on_instance(lambda instance: _how_many(instance, verb, choice)))
+    if not yes and not choice.names:
+        _ask(verb, choice, on_instance(lambda instance: _how_many(instance, verb, choice), attached=False))
     with exits.stoppable(f"Stopped halfway: who is {verb.done} by now stays so. The same command does the rest."):
         steered = on_instance(lambda instance: _steered(instance, verb, choice))
     told = _in_words(verb, choice, steered)
@@ -121,10 +124,6 @@ def steer(verb: Verb, choice: Choice, *, yes: bool, as_json: bool) -> None:
     click.get_current_context().exit(_exit_code(steered))
 
 
-def _is_at_a_terminal() -> bool:
-    return sys.stdin.isatty()
-
-
 async def _steered(instance: Instance, verb: Verb, choice: Choice) -> Steered:
     with bar(f"{verb.doing} players") as progress:
         return await verb.work(
@@ -135,8 +134,9 @@ async def _steered(instance: Instance, verb: Verb, choice: Choice) -> Steered:
 async def _how_many(instance: Instance, verb: Verb, choice: Choice) -> int:
     """How many players would change, counted no further than matters where that takes reading them."""
     if choice.only is None or choice.only is Only.PAUSED:
-        seen = await status(instance)
-        return seen.players_active if verb is PAUSE else seen.players_paused
+        async with instance.db.reading() as connection:
+            paused = await plan.count(connection, Which.PAUSED)
+            return paused if verb is RESUME else await plan.count(connection, Which.ALL) - paused
     page = await schedules.list_schedules(instance, only=choice.only, limit=ASKED_FROM + 1)
     return len(page.items)
 
@@ -148,7 +148,7 @@ def _ask(verb: Verb, choice: Choice, count: int) -> None:
         whom = f"all {count:,} players"
     else:
         whom = f"the more than {ASKED_FROM} players who are {_FILTERS[choice.only]}"
-    click.confirm(f"{verb.word} {whom}? {verb.consequence}", abort=True, err=True)
+    asking.ask(f"{verb.word} {whom}? {verb.consequence}", otherwise=f"{verb.doing} {whom} is a lot at once")
 
 
 _FILTERS = {
@@ -174,9 +174,9 @@ def _in_words(verb: Verb, choice: Choice, steered: Steered) -> str:
     return f"{wording.counted(steered.changed, 'player')} {verb.done}{more}."
 
 
-def _refuse(refused: Sequence[Refused]) -> None:
+def _refuse(refused: Sequence[RefusedName]) -> None:
     for one in refused[:_REFUSED_SHOWN]:
-        exits.complain(one.reason)
+        exits.report(one.error)
     if len(refused) > _REFUSED_SHOWN:
         exits.complain(f"{len(refused) - _REFUSED_SHOWN:,} more names are refused; --json lists all.")
 

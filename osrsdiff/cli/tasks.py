@@ -5,21 +5,19 @@ from datetime import UTC, datetime
 from typing import TypeGuard
 
 import click
-import msgspec
 from rich.text import Text
 
-from osrsdiff.api.schedule_schemas import FetchFailure, TaskQueued
+from osrsdiff.api.documents import failure_document, job_document
+from osrsdiff.api.schedule_schemas import TaskQueued
 from osrsdiff.cli import output, tables, wording
-from osrsdiff.cli.documents import job_document
 from osrsdiff.cli.frame import Commands
+from osrsdiff.cli.inputs import JSON
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.storage.failures import RecentFailure
 from osrsdiff.storage.jobs import JobRun
 from osrsdiff.tracking import jobs
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.status import status
-
-JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 
 
 @click.group(cls=Commands)
@@ -34,7 +32,7 @@ def tasks() -> None:
 @JSON
 def list_(as_json: bool) -> None:
     """List the jobs with their last and next runs."""
-    found = on_instance(jobs.list_jobs)
+    found = on_instance(jobs.list_jobs, attached=False)
     if as_json:
         output.print_json([job_document(one) for one in found])
         return
@@ -76,9 +74,9 @@ def run(name: str, as_json: bool) -> None:
 @JSON
 def failures(limit: int, as_json: bool) -> None:
     """List the newest fetches that gave no data."""
-    found = on_instance(lambda instance: jobs.recent_failures(instance, limit=limit))
+    found = on_instance(lambda instance: jobs.recent_failures(instance, limit=limit), attached=False)
     if as_json:
-        output.print_json([msgspec.convert(one, FetchFailure, from_attributes=True) for one in found])
+        output.print_json([failure_document(one) for one in found])
         return
     _print_failures(found, datetime.now(UTC))
 

@@ -10,11 +10,12 @@ from osrsdiff.scheduling.cron import phase_s
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import schedules
 from osrsdiff.tracking.instance import Instance
-from osrsdiff.tracking.schedules import Only, Scheduled, SchedulePage, ScheduleShown, Stored
+from osrsdiff.tracking.schedules import Scheduled, ScheduledPage, ScheduleShown, Stored
+from osrsdiff.tracking.selection import Only
 from osrsdiff.tracking.status import OK, readiness
 
 
-async def read(instance: Instance, *, only: Only | None, after: str | None, limit: int) -> tuple[SchedulePage, bool]:
+async def read(instance: Instance, *, only: Only | None, after: str | None, limit: int) -> tuple[ScheduledPage, bool]:
     """A page, and whether Redis had its say in it. Raises what `list_schedules` does."""
     page = await schedules.list_schedules(instance, only=only, after=after, limit=limit)
     is_complete = all(one.next_fire is not None for one in page.items if one.player.is_active)

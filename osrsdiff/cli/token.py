@@ -8,12 +8,11 @@ from msgspec import Struct
 
 from osrsdiff.cli import output, tables, wording
 from osrsdiff.cli.frame import Commands
+from osrsdiff.cli.inputs import JSON
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.storage.tokens import Scope, Token
 from osrsdiff.tracking import tokens
 from osrsdiff.tracking.instance import Instance
-
-JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 
 
 class TokenDocument(Struct, frozen=True):
@@ -46,7 +45,7 @@ def create(name: str, scope: str, as_json: bool) -> None:
     """Make a token and print it; this is the only time it can be read."""
     if not name.strip():
         raise click.BadParameter("it is empty", param_hint="NAME")
-    made, plain = on_instance(lambda instance: tokens.create_token(instance.db, name, Scope(scope)))
+    made, plain = on_instance(lambda instance: tokens.create_token(instance.db, name, Scope(scope)), attached=False)
     if as_json:
         output.print_json(NewToken(*_fields(made), token=plain))
     else:
@@ -58,7 +57,7 @@ def create(name: str, scope: str, as_json: bool) -> None:
 @JSON
 def list_(as_json: bool) -> None:
     """List all tokens, the revoked ones too."""
-    found = on_instance(lambda instance: tokens.list_tokens(instance.db))
+    found = on_instance(lambda instance: tokens.list_tokens(instance.db), attached=False)
     if as_json:
         output.print_json([TokenDocument(*_fields(one)) for one in found])
         return
@@ -81,7 +80,7 @@ def list_(as_json: bool) -> None:
 @click.argument("token_id", metavar="ID", type=int)
 def revoke(token_id: int) -> None:
     """Make a token worthless: at once for changes, within 3 seconds for reads."""
-    on_instance(partial(_revoke, token_id))
+    on_instance(partial(_revoke, token_id), attached=False)
     output.say(f"Token {token_id} is revoked.")
 
 

@@ -1,10 +1,11 @@
 """Which schedules fire next, page by page in the order of their fires. Reads only, and only what a page needs.
 
+A page goes on behind a fire, not at a rank: whatever moves between two pages, who stays where they are comes once.
+
 A claimed schedule stands among the next fires with the end of its lease; the fire that it is claimed for stands in the
 claims, which are few.
 """
 
-from collections.abc import Collection
 from heapq import merge
 from typing import Any, NamedTuple
 
@@ -12,6 +13,46 @@ from redis.asyncio import Redis
 
 from osrsdiff.scheduling.keys import Keys, text
 from osrsdiff.scheduling.outage import reaching_redis
+
+# ids are compared byte by byte, as sorted sets order them: Lua's own order depends on the server's language
+_PAGE = """
+-- KEYS: due, claims; ARGV: until, limit, then score and id of the fire that the page comes after, where there is one
+-- gives {{id, fire, ...}, {id, fire, ...}}: all that are claimed, the next that are not
+local due, claims, limit = KEYS[1], KEYS[2], tonumber(ARGV[2])
+local function is_past(id, other)
+  for i = 1, math.min(#id, #other) do
+    local ours, theirs = id:byte(i), other:byte(i)
+    if ours ~= theirs then return ours > theirs end
+  end
+  return #id > #other
+end
+
+local first, last = 0, redis.call('ZCOUNT', due, '-inf', ARGV[1])
+if ARGV[3] then
+  local high = redis.call('ZCOUNT', due, '-inf', ARGV[3])
+  first = redis.call('ZCOUNT', due, '-inf', '(' .. ARGV[3])
+  while first < high do
+    local middle = math.floor((first + high) / 2)
+    if is_past(redis.call('ZRANGE', due, middle, middle)[1], ARGV[4]) then high = middle else first = middle + 1 end
+  end
+end
+
+local claimed, is_claimed = redis.call('HGETALL', claims), {}
+for i = 1, #claimed, 2 do is_claimed[claimed[i]] = true end
+local page = {}
+while #page < 2 * limit and first < last do
+  local count = math.min(limit - #page / 2, last - first)
+  local fires = redis.call('ZRANGE', due, first, first + count - 1, 'WITHSCORES')
+  first = first + count
+  for i = 1, #fires, 2 do
+    if not is_claimed[fires[i]] then
+      page[#page + 1] = fires[i]
+      page[#page + 1] = fires[i + 1]
+    end
+  end
+end
+return {claimed, page}
+"""
 
 
 class Fire(NamedTuple):
@@ -34,40 +75,13 @@ async def upcoming(redis: Redis, prefix: str, *, after: Fire | None, until: floa
     Raises RedisUnreachable.
     """
     keys = Keys(prefix)
+    place = () if after is None else (repr(after.at), after.schedule_id)
     with reaching_redis():
-        claimed = {text(id_): float(fire) for id_, fire in (await redis.hgetall(keys.claims)).items()}
-        waiting = await _waiting(redis, keys, after, until, limit, claimed.keys())
-    claims = sorted(Fire(at, id_) for id_, at in claimed.items())
-    return [*merge(waiting, (fire for fire in claims if fire.at <= until and _past(fire, after)))][:limit]
+        found: Any = await redis.eval(_PAGE, 2, keys.due, keys.claims, repr(until), str(limit), *place)
+    claimed, waiting = map(_fires, found)
+    claims = sorted(fire for fire in claimed if fire.at <= until and (after is None or fire > after))
+    return [*merge(waiting, claims)][:limit]
 
 
-async def _waiting(
-    redis: Redis, keys: Keys, after: Fire | None, until: float, limit: int, claimed: Collection[str]
-) -> list[Fire]:
-    """The same of those that nobody has claimed."""
-    found: list[Fire] = []
-    start = await _rank_after(redis, keys, after)
-    while len(found) < limit:
-        rows: Any = await redis.zrange(keys.due, start, start + limit - 1, withscores=True)
-        fires = [Fire(score, text(id_)) for id_, score in rows]
-        found += [fire for fire in fires if fire.at <= until and fire.schedule_id not in claimed and _past(fire, after)]
-        if len(fires) < limit or fires[-1].at > until:
-            break
-        start += limit
-    return found[:limit]
-
-
-async def _rank_after(redis: Redis, keys: Keys, after: Fire | None) -> int:
-    """From which place on fires are past `after`; that of the first one at its time, where it has moved meanwhile."""
-    if after is None:
-        return 0
-    async with redis.pipeline(transaction=True) as pipeline:
-        pipeline.zscore(keys.due, after.schedule_id)
-        pipeline.zrank(keys.due, after.schedule_id)
-        pipeline.zcount(keys.due, "-inf", f"({after.at!r}")
-        score, rank, earlier = await pipeline.execute()
-    return int(rank + 1 if score == after.at else earlier)
-
-
-def _past(fire: Fire, after: Fire | None) -> bool:
-    return after is None or fire > after
+def _fires(flat: list[bytes | str]) -> list[Fire]:
+    return [Fire(float(at), text(id_)) for id_, at in zip(flat[::2], flat[1::2], strict=True)]

@@ -22,7 +22,7 @@ from osrsdiff.storage.dialects import BLOB, ID, SECONDS, OnConflict
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.epoch import moment, seconds
 from osrsdiff.storage.gains import gains as gains
-from osrsdiff.storage.metrics import by_id, ids_of
+from osrsdiff.storage.metrics import are_stored, by_id, ids_of
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.sheets import UNRANKED_CODES
 from osrsdiff.storage.tables import changes, current_values, metrics, player_states, players, snapshots
@@ -145,9 +145,10 @@ async def store_look(
     """Stores a look that was compared with the state of `expected_version` (0: no state yet).
 
     False, and nothing stored, where the player has another state by now or is gone. A look that changed nothing makes
-    no history: it only moves the state's ranks and times. `new_metrics`: those that the game's own list lacks.
+    no history: it only moves the state's ranks and times. `new_metrics`: those that the game's own list lacks, as the
+    hiscores spell them.
     """
-    ids = await ids_of(conn, difference.sheet.keys(), new_metrics, at=difference.looked_at)
+    ids = await ids_of(conn, difference.sheet.keys(), new_metrics, at=difference.looked_at, are_guesses=False)
     return await conn.run_all(_look(player_id, difference, expected_version, ids))
 
 
@@ -160,7 +161,7 @@ async def store_look_together(
     new_metrics: Sequence[Metric] = (),
 ) -> bool:
     """Stores a look as `store_look` does, but with a commit that looks of other players may share."""
-    if difference.sheet.keys() <= db.metrics.ids.keys():
+    if are_stored(db.metrics, difference.sheet.keys(), new_metrics):
         return await db.write_together(_look(player_id, difference, expected_version, db.metrics.ids))
     async with db.writing() as conn:
         return await store_look(conn, player_id, difference, expected_version=expected_version, new_metrics=new_metrics)

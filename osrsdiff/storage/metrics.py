@@ -1,9 +1,9 @@
 """The ids that metrics have in this database. A metric that it has never seen is registered when it is first stored."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Text, bindparam, insert, select, update
 
 from osrsdiff.game.metrics import KNOWN, Metric, MetricKind
 from osrsdiff.storage.connection import Connection, MetricIds
@@ -20,21 +20,37 @@ _ADD = (
     .ext(OnConflict(["key"]))
     .inline()
 )
+_RESPELL = (
+    update(metrics)
+    .where(metrics.c.key == bindparam("metric_key", type_=Text))
+    .values(name=bindparam("spelling", type_=Text))
+)
 
 _KNOWN = {metric.key: metric for metric in KNOWN}
 
 
-async def ids_of(conn: Connection, keys: Set[str], new: Iterable[Metric], *, at: datetime) -> Mapping[str, int]:
+def are_stored(known: MetricIds, keys: Set[str], new: Sequence[Metric]) -> bool:
+    """Whether all of `keys` have ids, and those in `new` the names that they have there."""
+    return keys <= known.ids.keys() and not _respelled(known, new)
+
+
+async def ids_of(
+    conn: Connection, keys: Set[str], new: Sequence[Metric], *, at: datetime, are_guesses: bool = True
+) -> Mapping[str, int]:
     """The ids of at least `keys`; a metric that is not stored yet is registered as first seen `at`.
 
-    Such a one must be in the game's list or in `new`. Raises KeyError for a key that nobody knows.
+    Such a one must be in the game's list or in `new`. `are_guesses`: names in `new` are not the hiscores' own, and
+    none that is stored gives way to them. Raises KeyError for a key that nobody knows.
     """
-    if keys <= conn.metrics.ids.keys():
+    if are_stored(conn.metrics, keys, () if are_guesses else new):
         return conn.metrics.ids
     stored = await _stored(conn)
     if missing := sorted(keys - stored.ids.keys()):
-        known = {**_KNOWN, **{metric.key: metric for metric in new}}
+        known = {**{metric.key: metric for metric in new}, **_KNOWN}
         await conn.run_many(_ADD, [_row(known[key], at) for key in missing])
+        stored = await _stored(conn)
+    if not are_guesses and (respelled := _respelled(stored, new)):
+        await conn.run_many(_RESPELL, [{"metric_key": metric.key, "spelling": metric.name} for metric in respelled])
         stored = await _stored(conn)
     return stored.ids
 
@@ -44,6 +60,12 @@ async def by_id(conn: Connection, ids: Set[int]) -> Mapping[int, Metric]:
     if ids <= conn.metrics.by_id.keys():
         return conn.metrics.by_id
     return (await _stored(conn)).by_id
+
+
+def _respelled(known: MetricIds, new: Iterable[Metric]) -> list[Metric]:
+    """Those of `new` that are stored under another name; the names in the game's own list stay as they are."""
+    unlisted = [metric for metric in new if metric.key not in _KNOWN and metric.key in known.ids]
+    return [metric for metric in unlisted if known.by_id[known.ids[metric.key]].name != metric.name]
 
 
 async def _stored(conn: Connection) -> MetricIds:

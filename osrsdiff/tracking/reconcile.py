@@ -90,7 +90,7 @@ async def reconcile(instance: Instance, *, dry_run: bool = False, progress: Prog
             break
         log.warning("redis was emptied during a reconcile")
     else:
-        raise RedisUnreachable("Redis loses what is written to it. It must not evict keys: maxmemory-policy noeviction.")
+        raise RedisUnreachable("Redis loses what is written to it. It must not evict: maxmemory-policy noeviction.")
     if not dry_run:
         await instance.source.mark()
     if report.differences:

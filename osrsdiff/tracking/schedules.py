@@ -1,6 +1,6 @@
 """Looking at schedules: who is fetched when, who is overdue, paused or failing; one player's in full. Changes nothing.
 
-Steering them is in `steering`, mending and tidying in `upkeep`; both can be had from here, too.
+Steering them is in `steering`, mending and tidying in `upkeep`.
 """
 
 from datetime import UTC, datetime
@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from msgspec import Struct
 from taskiq import ScheduledTask
 
-from osrsdiff.errors import RedisUnreachable
+from osrsdiff.errors import InvalidCursor, InvalidUsername, RedisUnreachable
+from osrsdiff.game import usernames
 from osrsdiff.scheduling.constants import player_id_of
 from osrsdiff.scheduling.cron import interval_to_cron, phase_s
 from osrsdiff.scheduling.upcoming import Fire, redis_now, upcoming
@@ -19,16 +20,7 @@ from osrsdiff.tracking import selection
 from osrsdiff.tracking.cursors import cursor, read_cursor
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.players import get_player
-from osrsdiff.tracking.progress import Progress as Progress
-from osrsdiff.tracking.selection import Only as Only
-from osrsdiff.tracking.selection import Refused as Refused
-from osrsdiff.tracking.steering import Steered as Steered
-from osrsdiff.tracking.steering import pause_players as pause_players
-from osrsdiff.tracking.steering import resume_players as resume_players
-from osrsdiff.tracking.upkeep import CleanedUp as CleanedUp
-from osrsdiff.tracking.upkeep import Rebuilt as Rebuilt
-from osrsdiff.tracking.upkeep import clean_up as clean_up
-from osrsdiff.tracking.upkeep import rebuild_schedules as rebuild_schedules
+from osrsdiff.tracking.selection import Only
 
 
 class Scheduled(Struct, frozen=True):
@@ -41,7 +33,7 @@ class Scheduled(Struct, frozen=True):
     is_overdue: bool
 
 
-class SchedulePage(Struct, frozen=True):
+class ScheduledPage(Struct, frozen=True):
     """Some of them. `next`: what `after` takes for the page after; None at the end."""
 
     items: list[Scheduled]
@@ -74,7 +66,7 @@ class ScheduleShown(Struct, frozen=True):
 
 async def list_schedules(
     instance: Instance, *, only: Only | None = None, after: str | None = None, limit: int = 50
-) -> SchedulePage:
+) -> ScheduledPage:
     """A page of players with their schedules, those after the cursor `after`.
 
     By username; due and overdue ones by their next fire, the longest overdue first. Raises InvalidCursor, and
@@ -82,14 +74,14 @@ async def list_schedules(
     """
     if selection.by_time(only):
         return await _page_by_time(instance, only, after, limit)
-    name = None if after is None else read_cursor(after, str)
+    name = None if after is None else _name_in(after)
     async with instance.db.reading() as connection:
         players = await plan.page(connection, selection.which(only), after=name, limit=limit + 1)
     shown = players[:limit]
     fires = await _next_fires(instance, [player for player in shown if player.is_active])
     now = datetime.now(UTC)
     items = [_scheduled(player, fires.get(player.id), now) for player in shown]
-    return SchedulePage(items, cursor(shown[-1].username) if len(players) > limit else None)
+    return ScheduledPage(items, cursor(shown[-1].username) if len(players) > limit else None)
 
 
 async def schedule_of(instance: Instance, name: str) -> ScheduleShown:
@@ -125,7 +117,15 @@ async def _shown(instance: Instance, player: Player) -> ScheduleShown:
     return ScheduleShown(player, stored, fire, _cron(player), agrees, _is_past(fire, datetime.now(UTC)))
 
 
-async def _page_by_time(instance: Instance, only: Only | None, after: str | None, limit: int) -> SchedulePage:
+def _name_in(after: str) -> str:
+    """The player's name that a cursor holds. Raises InvalidCursor."""
+    try:
+        return usernames.canonical(read_cursor(after, str))
+    except InvalidUsername as error:
+        raise InvalidCursor from error
+
+
+async def _page_by_time(instance: Instance, only: Only | None, after: str | None, limit: int) -> ScheduledPage:
     start = None if after is None else Fire(*read_cursor(after, tuple[float, str]))
     now = await redis_now(instance.redis)
     until = now + selection.within_s(only)
@@ -139,7 +139,7 @@ async def _page_by_time(instance: Instance, only: Only | None, after: str | None
         for fire, owner in owners.items()
         if owner is not None and (player := players.get(owner)) is not None and player.is_active
     ]
-    return SchedulePage(items, cursor(tuple(fires[-1])) if len(found) > limit else None)
+    return ScheduledPage(items, cursor(tuple(fires[-1])) if len(found) > limit else None)
 
 
 async def _next_fires(instance: Instance, players: list[Player]) -> dict[int, datetime]:

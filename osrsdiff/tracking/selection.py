@@ -9,7 +9,7 @@ from itertools import islice
 
 from msgspec import Struct
 
-from osrsdiff.errors import InvalidUsername, PlayerNotFound
+from osrsdiff.errors import InvalidUsername, PlayerNotFound, UserError
 from osrsdiff.game import usernames
 from osrsdiff.scheduling.constants import player_id_of
 from osrsdiff.scheduling.upcoming import Fire, redis_now, upcoming
@@ -27,11 +27,11 @@ class Only(StrEnum):
     FAILING = "failing"
 
 
-class Refused(Struct, frozen=True):
-    """A name that nothing was done about, and why."""
+class RefusedName(Struct, frozen=True):
+    """A name that nothing was done about, as it was given, and why."""
 
     name: str
-    reason: str
+    error: UserError
 
 
 def by_time(only: Only | None) -> bool:
@@ -55,21 +55,21 @@ def which(only: Only | None) -> Which:
             return Which.ALL
 
 
-async def named(instance: Instance, names: Sequence[str]) -> tuple[list[int], list[Refused]]:
-    """The ids of the players with these names in any spelling, each once, and the names that are nobody's."""
-    refused: list[Refused] = []
+async def named(instance: Instance, names: Sequence[str]) -> tuple[list[int], list[RefusedName]]:
+    """The ids of the players with these names in any spelling, each once; each name that is nobody's, once."""
+    refused: dict[str, RefusedName] = {}
     given: dict[str, str] = {}
     for name in names:
         try:
             given.setdefault(usernames.canonical(name), name)
         except InvalidUsername as error:
-            refused.append(Refused(name, str(error)))
+            refused.setdefault(name, RefusedName(name, error))
     found: dict[str, int] = {}
     for batch in batches(given):
         async with instance.db.reading() as connection:
             found |= await plan.ids_by_username(connection, batch)
-    refused += [Refused(name, str(PlayerNotFound(name))) for one, name in given.items() if one not in found]
-    return [found[one] for one in given if one in found], refused
+    nobodys = [RefusedName(name, PlayerNotFound(name)) for one, name in given.items() if one not in found]
+    return [found[one] for one in given if one in found], [*refused.values(), *nobodys]
 
 
 async def count(instance: Instance, only: Only | None) -> int:

@@ -16,7 +16,7 @@ from osrsdiff.tracking import selection
 from osrsdiff.tracking.following import follow
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.progress import Progress, Steps
-from osrsdiff.tracking.selection import Only, Refused
+from osrsdiff.tracking.selection import Only, RefusedName
 
 log = logs.get(__name__)
 
@@ -25,13 +25,13 @@ class Steered(Struct, frozen=True):
     """What a change of many players came to.
 
     `matched` players were meant, `changed` of them were not so already. `scheduled`: whether it is effective; False
-    where Redis went away. `refused`: the names that are nobody's.
+    where Redis went away. `refused`: the names that are nobody's, each once.
     """
 
     matched: int
     changed: int
     scheduled: bool
-    refused: list[Refused]
+    refused: list[RefusedName]
 
 
 async def pause_players(

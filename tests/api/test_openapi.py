@@ -181,6 +181,8 @@ async def test_the_document_is_served(api: Ask) -> None:
         ("GET", f"{SCHEDULES}?only=nobody", {}),
         ("POST", f"{SCHEDULES}/pause", {"json": {"usernames": ["Lynx Titan", "nobody"]}}),
         ("POST", f"{SCHEDULES}/resume", {"json": {"everybody": True}}),
+        ("POST", f"{SCHEDULES}/resume", {"json": {"usernames": ["nobody"]}}),
+        ("POST", f"{SCHEDULES}/resume", {"json": {"usernames": ["no!body"]}}),
         ("POST", f"{SCHEDULES}/pause", {"json": {}}),
         ("POST", f"{SCHEDULES}/verify?dry_run=true", {}),
         ("GET", TASKS, {}),

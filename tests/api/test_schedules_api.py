@@ -13,6 +13,7 @@ from osrsdiff.api.schemas import FetchAccepted, PlayerSaved
 from osrsdiff.scheduling.constants import schedule_id_of
 from osrsdiff.scheduling.keys import Keys
 from osrsdiff.storage.players import Player
+from osrsdiff.tracking.cursors import cursor
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.players import add_player
 
@@ -73,13 +74,13 @@ async def test_lists_have_an_etag(api: Ask, ids: dict[str, int]) -> None:
     assert (again.status, again.text) == (304, "")
 
 
-@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("query", "field"),
     [
         ("only=late", "only"),
         ("after=nonsense", "after"),
         ("after=", "after"),
+        (f"after={cursor(chr(0))}", "after"),
         ("only=due&after=ImEi", "after"),
         ("limit=0", "limit"),
         ("limit=501", "limit"),
@@ -128,21 +129,62 @@ async def test_one_is_paused_and_resumed(api: Ask, instance: Instance, lynx: Pla
 async def test_a_schedule_of_nobody(api: Ask, method: str, verb: str) -> None:
     answer = await api(method, f"{LYNX}/{verb}")
     assert (answer.status, answer.document["type"]) == (404, "/docs#player-not-found")
-    answer = await api(method, f"{PLAYERS}/way%20too%20long%20a%20name/{verb}")
-    assert (answer.status, answer.document["type"]) == (422, "/docs#invalid-username")
+    assert "osrsdiff" not in answer.document["detail"]
+    for name in ("way%20too%20long%20a%20name", f"player_fetch_{'9' * 4_400}"):
+        answer = await api(method, f"{PLAYERS}/{name}/{verb}")
+        assert (answer.status, answer.document["type"]) == (422, "/docs#invalid-username")
 
 
 async def test_many_are_paused_and_resumed_by_name(api: Ask, ids: dict[str, int]) -> None:
-    names = ["A", "b", "nobody", "way too long a name"]
+    names = ["A", "b", "nobody", "way too long a name", "nobody", "way too long a name"]
     answer = await api("POST", f"{SCHEDULES}/pause", json={"usernames": names})
     done = msgspec.convert(answer.document, schemas.Steered)
     assert (answer.status, done.matched, done.changed, done.scheduled) == (200, 2, 2, True)
     assert {one.username for one in done.refused} == {"nobody", "way too long a name"}
-    assert all(one.reason for one in done.refused)
+    assert done.refused_count == len(done.refused) == 2
+    assert all(one.reason and "osrsdiff" not in one.reason for one in done.refused)
     assert await pages(api, f"{SCHEDULES}?only=paused") == ["a", "b"]
     resumed = await api("POST", f"{SCHEDULES}/resume", json={"usernames": ["a", "c"]})
     assert (resumed.document["matched"], resumed.document["changed"]) == (2, 1)
     assert await pages(api, f"{SCHEDULES}?only=paused") == ["b"]
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+async def test_of_many_refused_names_the_first_are_listed(api: Ask, ids: dict[str, int]) -> None:
+    names = [f"n{number}" for number in range(50)]
+    answer = await api("POST", f"{SCHEDULES}/pause", json={"usernames": ["a", *names]})
+    done = msgspec.convert(answer.document, schemas.Steered)
+    assert (answer.status, done.matched, done.refused_count) == (200, 1, 50)
+    assert [one.username for one in done.refused] == names[:20]
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("names", "status", "kind"),
+    [
+        (["nobody"], 404, "player-not-found"),
+        (["nobody", "lynx!titan"], 404, "player-not-found"),
+        (["lynx!titan", "way too long a name"], 422, "invalid-username"),
+        ([f"n{number}" for number in range(10_000)], 404, "player-not-found"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+async def test_where_every_name_is_refused_nothing_is_called_done(
+    api: Ask, ids: dict[str, int], verb: str, names: list[str], status: int, kind: str
+) -> None:
+    answer = await api("POST", f"{SCHEDULES}/{verb}", json={"usernames": names})
+    assert (answer.status, answer.document["type"]) == (status, f"/docs#{kind}")
+    assert answer.document["field"] == "usernames"
+    assert all(name in answer.document["detail"] for name in names[:20])
+    assert ("9,980 more" in answer.document["detail"]) == (len(names) > 20)
+    assert "osrsdiff" not in answer.document["detail"]
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+async def test_where_nobody_fits_nothing_is_called_in_effect(api: Ask, ids: dict[str, int]) -> None:
+    answer = await api("POST", f"{SCHEDULES}/resume", json={"only": "paused"})
+    assert (answer.status, answer.document["matched"]) == (200, 0)
+    assert "effect" not in answer.document["message"]
 
 
 async def test_everybody_is_paused_and_the_paused_are_resumed(
@@ -167,6 +209,7 @@ async def test_everybody_is_paused_and_the_paused_are_resumed(
         ({"only": "due", "everybody": True}, None),
         ({"usernames": []}, "usernames"),
         ({"usernames": "a"}, "usernames"),
+        ({"usernames": ["a"] * 10_001}, "usernames"),
         ({"usernames": [1]}, "usernames"),
         ({"only": "late"}, "only"),
         ({"everybody": "yes"}, "everybody"),

@@ -75,6 +75,14 @@ async def test_schedules_are_shown_without_their_next_fetch(api: Ask, lynx: Play
     assert (await api("GET", TASKS)).status == 200
 
 
+async def test_why_a_task_failed_names_no_host_or_path(api: Ask, lynx: Player, served_redis_url: str) -> None:
+    await api("POST", f"{SCHEDULES}/verify")
+    listed = await api("GET", TASKS, token=None)
+    (run,) = [task["last_run"] for task in listed.document["tasks"] if task["last_run"]]
+    assert (run["outcome"], run["detail"]) == ("failed", "This instance's log says why.")
+    assert served_redis_url.removeprefix("unix://") not in listed.text
+
+
 @pytest.mark.parametrize("path", ["", "/lynx%20titan", "/lynx%20titan/gains", "/lynx%20titan/stats"])
 async def test_reading_goes_on(api: Ask, lynx: Player, path: str) -> None:
     assert (await api("GET", PLAYERS + path)).status == 200

@@ -144,10 +144,13 @@ def test_a_fetch_joins_one_that_waits(player: Invoke, empty_redis: None) -> None
     assert json.loads(player("fetch", "a", "--json").stdout)["results"][0]["joined"] is True
 
 
+_NOT_FOUND = "UPDATE players SET missing_since = 1700000000, failures = 9, last_outcome = 'not_ranked' WHERE id = 1"
+
+
 def test_who_is_not_found_is_told_since_when(player: Invoke, data_dir: Path) -> None:
     player("add", "a", "b")
     with sqlite3.connect(data_dir / "osrsdiff.db") as connection:
-        connection.execute("UPDATE players SET missing_since = 1700000000, last_outcome = 'not_ranked' WHERE id = 1")
+        connection.execute(_NOT_FOUND)
     connection.close()
     listed = player("list").stdout.splitlines()
     assert [" not found since 2023-11-1" in line for line in listed[2:]] == [True, False]

@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 
 from osrsdiff import config, embedded_redis
-from osrsdiff.cli import exits, schedules, steering
+from osrsdiff.cli import asking, exits, schedules, steering
 from osrsdiff.tracking.instance import Instance, open_instance
 
 Invoke = Callable[..., Result]
@@ -162,6 +162,20 @@ def test_the_late_are_listed_longest_overdue_first(with_redis: Invoke, data_dir:
     assert "--overdue --after" in listed.stderr
 
 
+def test_a_page_of_which_nobody_is_left_does_not_say_that_nobody_is_late(with_redis: Invoke, data_dir: Path) -> None:
+    add_players(data_dir, "ab")
+
+    async def leave_strays(instance: Instance) -> None:
+        await instance.schedules.schedule_players({99: 60, 1: 60}, first_fires={99: NOW_S + 0.0, 1: NOW_S + 60.0})
+
+    on_instance(data_dir, leave_strays)
+    listed = with_redis("list", "--overdue", "--limit", "1")
+    assert (listed.exit_code, listed.stdout) == (0, "")
+    assert "Nobody on this page any more." in listed.stderr
+    assert "There are more: --overdue --after" in listed.stderr
+    assert "Nobody is late" not in listed.stderr
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
@@ -215,13 +229,13 @@ def test_a_paused_player_has_no_schedule_and_that_is_right(with_redis: Invoke, d
 def test_many_players_are_paused_and_resumed(with_redis: Invoke, data_dir: Path) -> None:
     add_players(data_dir, [f"p{n}" for n in range(1_200)])
     with_redis("verify")
-    paused = with_redis("pause", "--all")
+    paused = with_redis("pause", "--all", "--yes")
     assert (paused.exit_code, paused.stdout) == (0, "1,200 players paused.\n"), paused.stderr
     assert usernames(with_redis("list", "--due", "--json")) == []
-    resumed = with_redis("resume", "--only", "paused", "--json")
+    resumed = with_redis("resume", "--only", "paused", "--json", "--yes")
     assert document(resumed)["changed"] == 1_200
     assert with_redis("verify", "--dry-run").exit_code == 0
-    assert with_redis("resume", "--all").stdout == "Nothing to do: 1,200 players active already.\n"
+    assert with_redis("resume", "--all", "--yes").stdout == "Nothing to do: 1,200 players active already.\n"
 
 
 def test_a_refused_name_does_not_stop_the_rest(call: Invoke, data_dir: Path, tmp_path: Path) -> None:
@@ -251,19 +265,35 @@ def test_a_person_is_asked_before_many_are_paused(
     answer: str, code: int, call: Invoke, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_players(data_dir, [f"p{n}" for n in range(steering.ASKED_FROM + 1)])
-    monkeypatch.setattr(steering, "_is_at_a_terminal", lambda: True)
+    monkeypatch.setattr(asking, "_is_at_a_terminal", lambda: True)
     result = call("pause", "--all", stdin=answer)
     assert "Pause all 101 players? They are not looked at until they are resumed." in result.stderr
     assert result.exit_code == code
     assert len(usernames(call("list", "--paused", "--limit", "200", "--json"))) == (101 if code == 0 else 0)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("pause --all", "Pausing all 101 players is a lot at once: confirm with --yes."),
+        ("pause --only failing", "Pausing the more than 100 players who are failing is a lot"),
+        ("rebuild", "Rebuilding drops all schedules first: confirm with --yes."),
+    ],
+)
+def test_where_nobody_can_be_asked_yes_is_needed(line: str, words: str, call: Invoke, data_dir: Path) -> None:
+    add_players(data_dir, [f"p{n}" for n in range(steering.ASKED_FROM + 1)], failures=1)
+    result = call(*line.split())
+    assert (result.exit_code, result.stdout) == (exits.BAD_INPUT, "")
+    assert words in " ".join(result.stderr.split())
+    assert usernames(call("list", "--paused", "--json")) == []
+
+
 def test_nobody_is_asked_about_few_or_named_players_or_with_yes(
     call: Invoke, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_players(data_dir, [f"p{n}" for n in range(steering.ASKED_FROM + 1)])
-    monkeypatch.setattr(steering, "_is_at_a_terminal", lambda: True)
-    for line in (["pause", "p1"], ["resume", "--all"], ["pause", "--all", "--yes"]):
+    monkeypatch.setattr(asking, "_is_at_a_terminal", lambda: True)
+    for line in (["pause", "p1"], ["resume", "--all"], ["pause", "--all", "--yes"], ["resume", "--all", "--yes"]):
         result = call(*line, stdin="")
         assert (result.exit_code, "?" in result.stderr) == (0, False), result.stderr
 
@@ -361,8 +391,8 @@ async def stubborn(*_: object, **__: object) -> None:
     ("line", "where", "work"),
     [
         ("verify", schedules, "run_reconcile"),
-        ("cleanup", schedules.tracking, "clean_up"),
-        ("rebuild --yes", schedules.tracking, "rebuild_schedules"),
+        ("cleanup", schedules.upkeep, "clean_up"),
+        ("rebuild --yes", schedules.upkeep, "rebuild_schedules"),
     ],
 )
 def test_ctrl_c_ends_the_work_and_says_what_mends_the_rest(

@@ -26,6 +26,8 @@ def seen(*plan: PlanGroup, **values: object) -> Status:
         "players_active": sum(each.players for each in plan),
         "players_paused": 0,
         "players_not_found": 0,
+        "players_failing": 0,
+        "players_never_seen": 0,
         "requests_needed": needed,
         "requests_allowed": 0.5,
         "plan": list(plan),
@@ -50,9 +52,11 @@ def printed(capsys: pytest.CaptureFixture[str], one: Status) -> str:
 
 
 def test_all_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(capsys, seen(group(300, 30), players_paused=4, players_not_found=2))
+    text = printed(
+        capsys, seen(group(300, 30), players_paused=4, players_failing=5, players_never_seen=1, players_not_found=2)
+    )
     assert text.startswith("ready\n")
-    assert "300 active, 4 paused, 2 not found" in text
+    assert "300 active, 4 paused, 5 failing, 1 never seen, 2 not found" in text
     assert "300 players every 30 min need 0.17 of 0.50 requests a second" in text
     assert "3 due within a minute, 1 late, 2 queued" in text
     assert "1 worker, 2 schedulers" in text

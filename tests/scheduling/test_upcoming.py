@@ -1,6 +1,7 @@
 """Pages of the schedules that fire next: in order, each once, claimed ones at the fire that they are claimed for."""
 
 import time
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -61,6 +62,45 @@ async def test_many_at_the_same_second_come_each_once(redis: Redis, prefix: str,
     await redis.zadd(keys.due, {f"s{number:05}": at for number in range(5_000)})
     found = await read(redis, prefix, at, 500)
     assert [fire.schedule_id for fire in found] == [f"s{number:05}" for number in range(5_000)]
+
+
+async def test_more_at_one_time_than_a_page_holds_come_each_once_though_they_fire_meanwhile(
+    redis: Redis, prefix: str, keys: Keys
+) -> None:
+    waiting = [f"s{number:04}" for number in range(1_000)]
+    await redis.zadd(keys.due, dict.fromkeys(waiting, 10.0))
+    found: list[Fire] = []
+    while page := await upcoming(redis, prefix, after=found[-1] if found else None, until=20.0, limit=7):
+        found += page
+        await redis.zadd(keys.due, {fire.schedule_id: 4000.0 for fire in page})
+    assert [fire.schedule_id for fire in found] == waiting
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+async def test_who_stays_is_not_skipped_while_others_move_before_each_command_of_a_page(
+    redis: Redis, redis_url: str, prefix: str, keys: Keys, monkeypatch: pytest.MonkeyPatch, claimed: bool
+) -> None:
+    await redis.zadd(keys.due, {f"s{number}": 10.0 + number for number in range(9)})
+    first = await upcoming(redis, prefix, after=None, until=20.0, limit=3)
+    moving = list(first)
+    connection_class = redis.connection_pool.connection_class
+    send = connection_class.send_packed_command
+
+    async def send_late(connection: Any, *given: Any, **options: Any) -> None:
+        if moving:
+            gone = moving.pop()
+            with monkeypatch.context() as undisturbed:
+                undisturbed.setattr(connection_class, "send_packed_command", send)
+                async with create(redis_url) as other:
+                    await other.zadd(keys.due, {gone.schedule_id: 4000.0})
+                    if claimed:
+                        await other.hset(keys.claims, gone.schedule_id, str(gone.at))
+        await send(connection, *given, **options)
+
+    monkeypatch.setattr(connection_class, "send_packed_command", send_late)
+    second = await upcoming(redis, prefix, after=first[-1], until=20.0, limit=3)
+    assert [fire.schedule_id for fire in second] == ["s3", "s4", "s5"]
+    assert len(moving) < len(first)
 
 
 async def test_an_absent_redis_is_said(prefix: str) -> None:

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import Table, func, select
 
 from osrsdiff.errors import Outcome
-from osrsdiff.game.metrics import KNOWN, Metric, MetricKind, kind_of
+from osrsdiff.game.metrics import KNOWN, Metric, MetricKind, kind_of, name_of
 from osrsdiff.game.snapshots import Reading, State, Unranked, difference
 from osrsdiff.storage import history, players
 from osrsdiff.storage.dialects import sqlite_path
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.history import SheetRow
+from osrsdiff.storage.metrics import ids_of
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.sqlite_file import open_file
 from osrsdiff.storage.tables import changes, current_values, metrics, snapshots
@@ -333,6 +334,31 @@ async def test_a_metric_that_nobody_knows_is_registered_once(
         rows = await history.sheet(conn, player.id)
     assert [row.metric for row in rows] == [boss, dragon]
     assert kind_of("dragonriding") is MetricKind.SKILL
+
+
+@pytest.mark.parametrize("knows_it_already", [True, False])
+async def test_a_guessed_name_gives_way_to_the_hiscores_own(
+    db: Database, add_player: AddPlayer, kills: Make, now: datetime, knows_it_already: bool
+) -> None:
+    guess = Metric("kruls_pet_tortoise", "Kruls Pet Tortoise", MetricKind.BOSS)
+    own = Metric("kruls_pet_tortoise", "Kru'l's Pet-Tortoise", MetricKind.BOSS)
+    other_zulrah = Metric("zulrah", "ZULRAH", MetricKind.BOSS)
+    player = await add_player()
+    async with await Database.connect(db.url) as earlier, earlier.writing() as conn:
+        await ids_of(conn, {guess.key}, [guess], at=now)
+    if knows_it_already:
+        async with db.writing() as conn:
+            await ids_of(conn, {guess.key}, [guess], at=now)
+    found = difference(None, {guess.key: kills(1), "zulrah": kills(1)}, now)
+    new = [own, other_zulrah]
+    assert await history.store_look_together(db, player.id, found, expected_version=0, new_metrics=new)
+    async with await Database.connect(db.url) as later:
+        for database in (db, later):
+            async with database.writing() as conn:
+                await ids_of(conn, {guess.key, "nex"}, [guess], at=now)
+            async with database.reading() as conn:
+                assert [row.metric.name for row in await history.sheet(conn, player.id)] == [own.name, "Zulrah"]
+    assert name_of(guess.key) == own.name
 
 
 async def test_a_metric_registered_in_a_transaction_that_was_undone_is_registered_again(

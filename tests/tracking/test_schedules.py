@@ -9,23 +9,18 @@ import anyio
 import pytest
 from redis.asyncio import Redis
 
-from osrsdiff.errors import InvalidCursor, Outcome, PlayerNotFound, RedisUnreachable
+from osrsdiff.errors import InvalidCursor, InvalidUsername, Outcome, PlayerNotFound, RedisUnreachable
 from osrsdiff.scheduling.constants import schedule_id_of
 from osrsdiff.scheduling.keys import Keys
 from osrsdiff.storage import players as table
-from osrsdiff.tracking import selection, steering
+from osrsdiff.tracking import cursors, selection, steering
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.players import add_player, get_player, pause_player, resume_player
 from osrsdiff.tracking.reconcile import reconcile
-from osrsdiff.tracking.schedules import (
-    Only,
-    clean_up,
-    list_schedules,
-    pause_players,
-    rebuild_schedules,
-    resume_players,
-    schedule_of,
-)
+from osrsdiff.tracking.schedules import list_schedules, schedule_of
+from osrsdiff.tracking.selection import Only
+from osrsdiff.tracking.steering import pause_players, resume_players
+from osrsdiff.tracking.upkeep import clean_up, rebuild_schedules
 
 Steer = Callable[..., Awaitable[Any]]
 
@@ -114,7 +109,13 @@ async def test_a_schedule_that_nobody_has_any_more_is_not_listed(instance: Insta
     assert len(await names(instance, Only.OVERDUE)) == 1
 
 
-@pytest.mark.parametrize("cursor", ["x", "!", "", "é", "Zm9v", "W10", "a" * 5_000])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        *["x", "!", "", "é", "Zm9v", "W10", "a" * 5_000],
+        *map(cursors.cursor, ["\0", "a\0", "way too long a name", (1.0, 7)]),
+    ],
+)
 @pytest.mark.parametrize("only", [None, Only.DUE])
 async def test_a_cursor_that_is_none_is_refused(instance: Instance, cursor: str, only: Only | None) -> None:
     with pytest.raises(InvalidCursor):
@@ -154,6 +155,8 @@ async def test_one_schedule_is_shown_beside_what_it_should_be(instance: Instance
         assert (shown.stored, shown.agrees, shown.cron is None) == (None, None, False)
     with pytest.raises(PlayerNotFound):
         await schedule_of(instance, "nobody")
+    with pytest.raises(InvalidUsername):
+        await schedule_of(instance, f"player_fetch_{'9' * 4_400}")
 
 
 async def test_those_named_are_paused_and_resumed(instance: Instance, ids: dict[str, int]) -> None:
@@ -171,12 +174,13 @@ async def test_those_named_are_paused_and_resumed(instance: Instance, ids: dict[
 
 
 async def test_names_that_are_nobodys_are_told_and_the_others_done(instance: Instance, ids: dict[str, int]) -> None:
-    paused = await pause_players(instance, names=["nobody", "a", "way too long a name", "b"])
+    refused = ["nobody", "way too long a name"]
+    paused = await pause_players(instance, names=[*refused, "a", *refused, "NOBODY", "b"])
     assert (paused.matched, paused.changed) == (2, 2)
-    reasons = {one.name: one.reason for one in paused.refused}
-    assert set(reasons) == {"nobody", "way too long a name"}
-    assert "No tracked player" in reasons["nobody"]
-    assert "characters" in reasons["way too long a name"]
+    assert sorted(one.name for one in paused.refused) == refused
+    errors = {one.name: one.error for one in paused.refused}
+    assert isinstance(errors["nobody"], PlayerNotFound)
+    assert isinstance(errors["way too long a name"], InvalidUsername)
     nothing = await pause_players(instance, names=["nobody"])
     assert (nothing.matched, nothing.changed, nothing.scheduled) == (0, 0, True)
 
