@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -159,23 +159,49 @@ def load(
 
 
 def masked(value: object) -> object:
-    """`value` with the passwords of a URL replaced, fit to be shown."""
+    """`value` with the passwords of a URL replaced, fit to be shown.
+
+    Also one whose password is not percent-encoded, and so is no URL to a parser: what is before the last @ is never
+    shown but for a plain user name, and nothing at all where it can't be told what is what.
+    """
     if not isinstance(value, str) or "://" not in value:
         return value
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return f"{value.partition('://')[0]}://***"
-    query = _SECRET_IN_QUERY.sub(r"\1=***", parts.query)
-    login, at, host = parts.netloc.rpartition("@")
-    user, colon, _ = login.partition(":")
-    if not colon and query == parts.query:
+    scheme, _, rest = value.partition("://")
+    if scheme == "sqlite":
         return value
-    netloc = f"{user}:***@{host}" if colon else f"{login}{at}{host}"
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
+    secret = _SECRET_IN_QUERY.search(rest)
+    login, at, place = rest.rpartition("@")
+    if not _PLACE.fullmatch(place) or (secret and secret.start() < len(login)):
+        return f"{scheme}://***"
+    place = _SECRET_IN_QUERY.sub(r"\1***", place)
+    return f"{scheme}://{_masked_login(scheme, login) if at else ''}{at}{place}"
 
 
-_SECRET_IN_QUERY = re.compile(r"((?:password|passwd|pwd|secret|token)[^=&]*)=[^&]*", re.IGNORECASE)
+def _masked_login(scheme: str, login: str) -> str:
+    user, colon, _ = login.partition(":")
+    if not _PLAIN_USER.fullmatch(user) or (not colon and scheme.startswith("redis")):  # a Redis has no user alone
+        return "***"
+    return f"{user}:***" if colon else user
+
+
+_SECRET_IN_QUERY = re.compile(r"([?&][^=&]*(?:password|passwd|pwd|secret|token)[^=&]*=).*", re.IGNORECASE | re.DOTALL)
+_PLAIN_USER = re.compile(r"[\w.%~+-]*")
+_HOST = r"(?:\[[^\]/?#]*\]|[\w.%~-]*)(?::\d*)?"
+_PLACE = re.compile(rf"{_HOST}(?:,{_HOST})*(?:[/?#].*)?", re.DOTALL)
+
+UNREADABLE = (
+    "can't be read as a URL. Check its port and its options, and percent-encode what is reserved in the password: "
+    "/ is %2F, # is %23, ? is %3F, @ is %40, : is %3A."
+)
+
+
+def is_torn(url: str) -> bool:
+    """Whether a parser takes part of a password for a path, a query or a fragment: an @ stands behind one of them."""
+    rest = url.partition("://")[2]
+    place, hash_, _ = rest.partition("#")
+    path, _, query = place.partition("?")
+    names = [part.partition("=")[0] for part in query.split("&")]
+    return bool(hash_) or "@" in path.partition("/")[2] or any("@" in name for name in names)
 
 
 def _data_directory(flag: Path | None, environment: Mapping[str, str]) -> tuple[Path, bool]:

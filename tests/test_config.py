@@ -136,11 +136,57 @@ def test_a_password_in_a_refused_value_is_masked(tmp_path: Path) -> None:
         ("postgresql://h/d?user=u&password=secret", "postgresql://h/d?user=u&password=***"),
         ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
         ("sqlite:////data/osrsdiff.db", "sqlite:////data/osrsdiff.db"),
+        ("postgresql://me@host/x", "postgresql://me@host/x"),
+        ("postgresql://me:secret@a:1,b:2/x", "postgresql://me:***@a:1,b:2/x"),
+        ("redis://:secret@[::1]:1/0", "redis://:***@[::1]:1/0"),
+        ("sqlite:////data@home/osrsdiff.db", "sqlite:////data@home/osrsdiff.db"),
         (8000, 8000),
     ],
 )
 def test_masked_hides_passwords_only(given: object, shown: object) -> None:
     assert config.masked(given) == shown
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "postgresql://me:hid#den@host/x",
+        "postgresql://me:hid/den@host/x",
+        "postgresql://me:hid?den@host/x",
+        "postgresql://me:hid@den@host/x",
+        "postgresql://me:12#hid@host/x",
+        "postgresql://me:12/hid@host/x",
+        "postgresql://me:hid[den@host/x",
+        "postgresql://me:hidden/x",
+        "postgresql://me:hidden",
+        "postgresql://me:hid@den:hidden/x",
+        "postgresql://host/x?password=hid@den",
+        "postgresql://host/x?password=hid&den",
+        "postgresql://me:hid?password=den@host/x",
+        "redis://hidden@host",
+        "redis://:hid#den@host/0",
+    ],
+)
+def test_masked_hides_passwords_that_are_not_encoded_too(given: str) -> None:
+    shown = str(config.masked(given))
+    assert not [part for part in ("hid", "den", "12") if part in shown]
+    assert shown.startswith(given.partition("://")[0] + "://")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_torn"),
+    [
+        ("postgresql://me:a%2Fb@host/x", False),
+        ("postgresql://host/x?user=me@host&sslmode=require", False),
+        ("postgresql://me:a@b@host/x", False),
+        ("postgresql://me:a/b@host/x", True),
+        ("postgresql://me:12/b@host/x", True),
+        ("postgresql://me:a?b@host/x", True),
+        ("postgresql://me:a#b@host/x", True),
+    ],
+)
+def test_a_password_that_ends_the_host_is_noticed(url: str, is_torn: bool) -> None:
+    assert config.is_torn(url) == is_torn
 
 
 def test_data_directory_is_found_in_order(tmp_path: Path) -> None:

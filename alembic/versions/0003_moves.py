@@ -1,4 +1,4 @@
-"""How far each player's history from OSRS Diff has been brought over."""
+"""How far each player's history from OSRS Diff has been brought over, and who has been."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Makes the table."""
+    """Makes the tables."""
     op.create_table(
         "moves",
         sa.Column("player_id", sa.Integer, nullable=False),
@@ -28,4 +28,10 @@ def upgrade() -> None:
         sa.Column("sheet", sa.LargeBinary),
         sa.PrimaryKeyConstraint("player_id", name="pk_moves"),
         sa.ForeignKeyConstraint(["player_id"], ["players.id"], name="fk_moves_player_id", ondelete="CASCADE"),
+    )
+    op.create_table(
+        "move_origins",
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("old_player_id", sa.BigInteger, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("source", "old_player_id", name="pk_move_origins"),
     )

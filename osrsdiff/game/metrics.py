@@ -81,7 +81,9 @@ KNOWN: tuple[Metric, ...] = (
 )
 """The metrics of autumn 2026 in the hiscores' order: 25 skills, 20 activities, 71 bosses."""
 
-REQUIRED_SKILLS: frozenset[str] = frozenset(metric_key(name) for name in _SKILLS) - {"sailing"}
+SKILLS: frozenset[str] = frozenset(metric_key(name) for name in _SKILLS)
+"""The keys of the game's own skills, as far as this program knows them."""
+REQUIRED_SKILLS: frozenset[str] = SKILLS - {"sailing"}
 """Overall and the 23 skills that are older than Sailing: an answer without one of them is no answer."""
 
 # LMS and PvP Arena are ratings; every other score only grows.

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from osrsdiff.game.metrics import MetricKind, kind_of, may_fall
+from osrsdiff.game.metrics import SKILLS, may_fall
 
 
 class Unranked(StrEnum):
@@ -115,10 +115,13 @@ def difference(previous: State | None, observed: Sheet, now: datetime) -> Differ
 
 
 def missing_skills(previous: State | None, observed: Sheet) -> list[str]:
-    """Skills that the last state had and this look lacks: such an answer is malformed, not a change."""
+    """Skills that the last state had and this look lacks: such an answer is malformed, not a change.
+
+    Only skills that the game is known to have: a state that came from elsewhere may name others, which never return.
+    """
     if previous is None:
         return []
-    return [m for m in previous.sheet if m not in observed and kind_of(m) is MetricKind.SKILL]
+    return [metric for metric in previous.sheet if metric in SKILLS and metric not in observed]
 
 
 _ABSENT = Reading(None, None, None, Unranked.HIDDEN)

@@ -2,21 +2,24 @@
 
 Its first scheduler wrote locks and last runs; its second was taskiq's, whose stock sources and stream broker write
 under names that they share with every program that leaves them at their defaults. So a key is taken for a leftover
-by its name and its type, and an entry by its beginning too: pickled, or JSON that names a task. Pickled entries are
-never unpickled: they would run what they say.
+by its name and its type, and an entry by its beginning too: pickled or JSON, it names a task. Pickled entries are
+never unpickled: they would run what they say; those of taskiq name a task in their first bytes.
+
+Its errors name the old install's Redis, which need not be the one that this instance uses.
 """
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 
 from msgspec import Struct, field
 from redis.asyncio import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError
 
-from osrsdiff.errors import RedisRefused
-from osrsdiff.scheduling.identity import REFUSALS
+from osrsdiff.errors import RedisRefused, SetupError, Unreachable
 from osrsdiff.scheduling.keys import text
-from osrsdiff.scheduling.outage import reaching_redis
+from osrsdiff.scheduling.outage import AWAY
 
 SCANNED_AT_ONCE = 1_000
 _BEGINNING = 4_096
@@ -41,11 +44,6 @@ class Leftovers(Struct):
     unrecognised: list[str] = field(default_factory=list)
     unrecognised_count: int = 0
 
-    @property
-    def total(self) -> int:
-        """How many keys."""
-        return sum(self.counts.values())
-
     def leave(self, key: str) -> None:
         """Counts a key that stays, and names the first few."""
         self.unrecognised_count += 1
@@ -67,13 +65,17 @@ _PICKLED = b"\x80"
 _NAMES_A_TASK = re.compile(rb'\s*\{.*"task_name"', re.DOTALL)
 
 
+ALIVE_S = 300
+"""Whoever has not been seen for so long is gone; the old scheduler's locks lasted as long."""
+
+
 async def find_leftovers(redis: Redis, *, remove: bool = False) -> Leftovers:
     """Looks through the whole Redis, batch by batch; with `remove` takes away what it finds.
 
-    Raises RedisUnreachable, RedisRefused.
+    Raises Unreachable, RedisRefused.
     """
     found = Leftovers(removed=remove)
-    with reaching_redis():
+    with reaching_old_redis():
         async for keys in _pages(redis):
             named = [(key, *kind) for key in keys if (kind := _named(key)) is not None]
             if named:
@@ -81,14 +83,49 @@ async def find_leftovers(redis: Redis, *, remove: bool = False) -> Leftovers:
     return found
 
 
+async def check_is_idle(redis: Redis) -> None:
+    """Raises SetupError where the old install is visibly at work: it holds a lock, or its workers ask for tasks."""
+    with reaching_old_redis():
+        async for keys in _pages(redis):
+            for key in keys:
+                kind = (_named(key) or (None,))[0]
+                is_held = kind is Kind.LOCK and await redis.pttl(key) > 0
+                if is_held or (kind is Kind.QUEUE and await _has_workers(redis, key)):
+                    raise SetupError(
+                        f"The old install is still at work: {_shown(key)} in its Redis is in use. Stop its scheduler "
+                        f"and its workers, wait {ALIVE_S // 60} minutes, and start this again."
+                    )
+
+
+@contextmanager
+def reaching_old_redis() -> Iterator[None]:
+    """Turns what redis raises into what the caller can act on."""
+    try:
+        yield
+    except AWAY as error:
+        match error.__cause__ if isinstance(error.__cause__, AuthenticationError) else error:
+            case AuthenticationError() as refusal:  # while connecting, the client takes it for a lost connection
+                raise RedisRefused(f"The old install's Redis refuses the user or password: {refusal}") from error
+            case NoPermissionError():
+                raise RedisRefused(f"The old install's Redis does not let this user do that: {error}") from error
+        raise Unreachable(f"The old install's Redis does not answer: {error or type(error).__name__}") from error
+
+
+async def _has_workers(redis: Redis, key: bytes | str) -> bool:
+    if text(await redis.type(key)) != "stream":
+        return False
+    for group in await redis.xinfo_groups(key):
+        for consumer in await redis.xinfo_consumers(key, group["name"]):
+            if consumer["idle"] < ALIVE_S * 1000:
+                return True
+    return False
+
+
 async def _pages(redis: Redis) -> AsyncIterator[Sequence[bytes | str]]:
     cursor = 0
     seen: set[bytes | str] = set()  # a key may come twice while Redis moves its keys to a larger table
     while True:
-        try:
-            cursor, page = await redis.scan(cursor, count=SCANNED_AT_ONCE)
-        except REFUSALS as error:
-            raise RedisRefused(f"The old install's Redis refuses the user or password: {error}") from error
+        cursor, page = await redis.scan(cursor, count=SCANNED_AT_ONCE)
         mine = {key for key in page if _named(key) is not None} - seen
         seen |= mine
         yield list(mine)
@@ -98,10 +135,14 @@ async def _pages(redis: Redis) -> AsyncIterator[Sequence[bytes | str]]:
 
 def _named(key: bytes | str) -> tuple[Kind, str] | None:
     """What a key of this name is for, and of which type it has to be."""
-    name = key.decode(errors="replace") if isinstance(key, bytes) else key
+    name = _shown(key)
     if _OWN.match(name):
         return None
     return next(((kind, needed) for pattern, kind, needed in _NAMES if pattern.fullmatch(name)), None)
+
+
+def _shown(key: bytes | str) -> str:
+    return key.decode(errors="replace") if isinstance(key, bytes) else key
 
 
 async def _take(redis: Redis, named: Sequence[tuple[bytes | str, Kind, str]], found: Leftovers) -> None:
@@ -117,7 +158,7 @@ async def _take(redis: Redis, named: Sequence[tuple[bytes | str, Kind, str]], fo
         if kind_there == "none":
             continue  # it has expired meanwhile
         if not right or key in foreign:
-            found.leave(text(key) if isinstance(key, str) else key.decode(errors="replace"))
+            found.leave(_shown(key))
             continue
         found.counts[kind] = found.counts.get(kind, 0) + 1
         leftovers.append(key)
@@ -138,4 +179,4 @@ async def _foreign(redis: Redis, entries: Sequence[bytes | str]) -> set[bytes | 
 
 def _is_entry(beginning: bytes | str) -> bool:
     raw = beginning if isinstance(beginning, bytes) else beginning.encode()
-    return raw.startswith(_PICKLED) or _NAMES_A_TASK.match(raw) is not None
+    return (raw.startswith(_PICKLED) and b"task_name" in raw) or _NAMES_A_TASK.match(raw) is not None

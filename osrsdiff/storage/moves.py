@@ -11,11 +11,18 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     Integer,
     Text,
+    and_,
     bindparam,
+    cast,
     delete,
+    false,
     insert,
+    literal,
+    null,
     select,
     update,
 )
@@ -23,12 +30,12 @@ from sqlalchemy import (
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.snapshots import Difference, State
 from osrsdiff.storage import sheets
-from osrsdiff.storage.connection import Connection, Row, Step
+from osrsdiff.storage.connection import Connection, Params, Row, Step
 from osrsdiff.storage.dialects import BLOB, ID, SECONDS, JsonItems, OnConflict
 from osrsdiff.storage.epoch import moment, moment_or_none, seconds
 from osrsdiff.storage.history import CHANGE, SNAPSHOT, change_rows, snapshot_row
 from osrsdiff.storage.metrics import by_id
-from osrsdiff.storage.tables import moves, player_states, players
+from osrsdiff.storage.tables import move_origins, moves, player_states, players
 
 
 class Move(Struct, frozen=True):
@@ -79,7 +86,6 @@ _player_id = bindparam("player_id", type_=ID)
 _version = bindparam("version", type_=Integer)
 _sheet = bindparam("sheet", type_=BLOB)
 _looked_at = bindparam("looked_at", type_=SECONDS)
-_at = bindparam("at", type_=SECONDS)
 
 _names = JsonItems(bindparam("usernames", type_=Text)).table_valued("value")
 _STANDING = (
@@ -108,17 +114,32 @@ _ADD = (
         failures=0,
     )
     .ext(OnConflict(["username"]))
-    .returning(players.c.id)
 )
-_ID_OF = select(players.c.id).where(players.c.username == bindparam("username"))
+_source = bindparam("source", type_=Text)
 _BEGUN = {
-    "is_joined": False, "read_until_us": None, "read_until_id": None, "newest_record_id": None, "looks": 0,
-    "failed": 0, "left_out": 0, "looked_at": None, "taken_at": None, "sheet": None,
+    "is_joined": false(), "read_until_us": null(), "read_until_id": null(), "newest_record_id": null(),
+    "looks": literal(0, Integer), "failed": literal(0, Integer), "left_out": literal(0, Integer), "looked_at": null(),
+    "taken_at": null(), "sheet": null(),
 }  # fmt: skip
+# Whoever is active was added by somebody else meanwhile.
 _BEGIN = (
     insert(moves)
-    .values({column.name: bindparam(column.name) for column in moves.c})
+    .from_select(
+        ["player_id", "source", "is_new", *_BEGUN],
+        select(
+            players.c.id,
+            _source,
+            and_(bindparam("is_new", type_=Boolean), players.c.is_active.is_(False)),
+            *(value if name == "is_joined" else cast(value, moves.c[name].type) for name, value in _BEGUN.items()),
+        ).where(players.c.username == bindparam("username")),
+    )
     .ext(OnConflict(["player_id"], updated=["source", "is_new", *_BEGUN]))
+)
+_ORIGINS = select(move_origins.c.old_player_id).where(move_origins.c.source == _source)
+_ORIGIN = (
+    insert(move_origins)
+    .values(source=_source, old_player_id=bindparam("old_player_id", type_=BigInteger))
+    .ext(OnConflict(["source", "old_player_id"]))
 )
 _PROGRESS = (
     update(moves)
@@ -151,22 +172,9 @@ async def standings(conn: Connection, usernames: Collection[str]) -> dict[str, S
     return {row[0]: await _standing(conn, row) for row in await conn.all(_STANDING, {"usernames": names})}
 
 
-async def add(conn: Connection, arrival: Arrival) -> tuple[int, bool]:
-    """Adds the player; its id, and whether it was not there already."""
-    row = await conn.one(
-        _ADD,
-        {
-            "username": arrival.username,
-            "display_name": arrival.display_name,
-            "game_mode": arrival.game_mode.value,
-            "fetch_interval_minutes": arrival.interval_minutes,
-            "created_at": seconds(arrival.created_at),
-        },
-    )
-    if row is not None:
-        return int(row[0]), True
-    [(player_id,)] = await conn.all(_ID_OF, {"username": arrival.username})
-    return int(player_id), False
+async def origins(conn: Connection, source: str) -> set[int]:
+    """Whom a move from there has begun to bring here, by their ids there, whether or not they are here still."""
+    return {int(row[0]) for row in await conn.all(_ORIGINS, {"source": source})}
 
 
 def unbegun(player_id: int, source: str, *, is_new: bool) -> Move:
@@ -174,10 +182,28 @@ def unbegun(player_id: int, source: str, *, is_new: bool) -> Move:
     return Move(player_id, source, is_new, False, None, None, 0, 0, 0, None, None)
 
 
-async def begin(conn: Connection, player_id: int, source: str, *, is_new: bool) -> Move:
-    """Notes that the player's history is about to be brought in from `source`; forgets an earlier one of another."""
-    await conn.run(_BEGIN, {"player_id": player_id, "source": source, "is_new": is_new, **_BEGUN})
-    return unbegun(player_id, source, is_new=is_new)
+def begun(source: str, arrivals: Sequence[Arrival], known: Collection[str], source_ids: Collection[int]) -> list[Step]:
+    """Adds who arrives, and notes that their history, and that of `known`, is about to be brought in from `source`.
+
+    `known`: usernames; an earlier note of theirs is forgotten. `source_ids`: whose these are there.
+    """
+    added: list[Params] = [
+        {
+            "username": arrival.username,
+            "display_name": arrival.display_name,
+            "game_mode": arrival.game_mode.value,
+            "fetch_interval_minutes": arrival.interval_minutes,
+            "created_at": seconds(arrival.created_at),
+        }
+        for arrival in arrivals
+    ]
+    noted: list[Params] = [
+        *({"username": arrival.username, "source": source, "is_new": True} for arrival in arrivals),
+        *({"username": username, "source": source, "is_new": False} for username in known),
+    ]
+    from_there: list[Params] = [{"source": source, "old_player_id": source_id} for source_id in source_ids]
+    steps = [Step(_ADD, added), Step(_BEGIN, noted), Step(_ORIGIN, from_there)]
+    return [step for step in steps if step.params]
 
 
 def reopened(player_id: int, state: State | None, ids: Mapping[str, int]) -> list[Step]:

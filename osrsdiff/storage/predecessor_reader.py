@@ -5,11 +5,10 @@ fetched by their ids, a page at a time, so that neither side ever holds them all
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -30,25 +29,26 @@ from sqlalchemy import (
     table,
     text,
     tuple_,
-    update,
 )
 
-from osrsdiff.errors import DatabaseBusy, DatabaseUnreachable, SetupError, UserError
+from osrsdiff.errors import SetupError
 from osrsdiff.storage.connection import NOTHING, Params
-from osrsdiff.storage.dialects import POSTGRES_SETTINGS, compiling_for, shown
-from osrsdiff.storage.postgres import GONE
+from osrsdiff.storage.dialects import (
+    POSTGRES_ADDRESS,
+    POSTGRES_IDENTITY,
+    POSTGRES_MAY_READ_IDENTIFIER,
+    compiling_for,
+    shown,
+)
 from osrsdiff.storage.predecessor import NO_TIME, OldPlayer, OldRecord, ReadFrom
+from osrsdiff.storage.predecessor_link import CLOSING, CONNECT_TIMEOUT_S, connect, explaining, plain_url
 from osrsdiff.storage.statements import Statements
 
-CONNECT_TIMEOUT_S = 10.0
 RECORDS_AT_ONCE = 250
 """About 1.5 MB of them; the next page is on its way while one is worked on."""
 IDS_AT_ONCE = 10_000
-CLEARED_AT_ONCE = 1_000
 
-_SETTINGS = {**POSTGRES_SETTINGS, "statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
-
-_players = table("players", *map(column, ("id", "username", "is_active", "schedule_id")))
+_players = table("players", *map(column, ("id", "username", "is_active")))
 _OPTIONAL = ("fetch_interval_minutes", "game_mode", "created_at", "last_fetched")
 """Columns of `players` that are not in every version of its schema."""
 
@@ -62,19 +62,26 @@ _records = table(
 )
 
 _COLUMNS = text(
-    "SELECT relname::text, attname::text FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_class c ON c.oid = attrelid "
+    "SELECT relname::text, attname::text, atttypid::regtype::text "
+    "FROM pg_catalog.pg_attribute JOIN pg_catalog.pg_class c ON c.oid = attrelid "
     "WHERE attrelid IN (to_regclass('players'), to_regclass('hiscore_records'), to_regclass('player_states')) "
     "AND attnum > 0 AND NOT attisdropped"
 )
-_NAME = text(
-    "SELECT current_database()::text || ':' || to_regclass('players')::oid || ':' || "
-    "to_regclass('hiscore_records')::oid"
+_SCHEMA = text(
+    "SELECT nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace "
+    "WHERE c.oid = to_regclass('hiscore_records')"
 )
+_TIMEZONE = text("SELECT current_setting('TimeZone')")
+_PLAIN_TIME = "timestamp without time zone"
+_LATEST_US = 2**62
+"""Whatever is later than any clock shows; the very last times of Postgres are beyond 64 bits."""
 
 
-def _us(time: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Microseconds since 1970, a time without a zone being UTC; null for none and for infinity."""
-    return case((func.isfinite(time), cast(extract("epoch", time) * 1_000_000, BigInteger)), else_=null())
+def _us(time: ColumnElement[Any], zone: str | None = None) -> ColumnElement[Any]:
+    """Microseconds since 1970, a time without a zone being one of `zone` or UTC; null for none and for infinity."""
+    at = func.timezone(literal(zone, Text), time) if zone else time
+    us = cast(func.least(extract("epoch", at) * 1_000_000, _LATEST_US), BigInteger)
+    return case((func.isfinite(time), us), else_=null())
 
 
 def _numbers(name: str) -> Any:
@@ -86,20 +93,23 @@ _given = (
     .table_valued("player_id", "place", "after_us", "after_id")
     .render_derived("given")
 )
-_timed = (
-    select(
-        _given,
-        _records.c.id,
-        func.coalesce(_us(_records.c.fetched_at), literal(NO_TIME, BigInteger)).label("at_us"),
+
+
+def _order(zone: str | None) -> Select[Any]:
+    """Places, ids and times of the records after those given, in order."""
+    at_us = func.coalesce(_us(_records.c.fetched_at, zone), literal(NO_TIME, BigInteger)).label("at_us")
+    timed = (
+        select(_given, _records.c.id, at_us)
+        .join(_records, _records.c.player_id == _given.c.player_id)
+        .subquery("timed")
     )
-    .join(_records, _records.c.player_id == _given.c.player_id)
-    .subquery("timed")
-)
-_ORDER = (
-    select(_timed.c.place, _timed.c.id, _timed.c.at_us)
-    .where(tuple_(_timed.c.at_us, _timed.c.id) > tuple_(_timed.c.after_us, _timed.c.after_id))
-    .order_by(_timed.c.place, _timed.c.at_us, _timed.c.id)
-)
+    return (
+        select(timed.c.place, timed.c.id, timed.c.at_us)
+        .where(tuple_(timed.c.at_us, timed.c.id) > tuple_(timed.c.after_us, timed.c.after_id))
+        .order_by(timed.c.place, timed.c.at_us, timed.c.id)
+    )
+
+
 _BY_ID = select(
     _records.c.id,
     _records.c.overall_rank,
@@ -109,22 +119,22 @@ _BY_ID = select(
     cast(_records.c.bosses_data, Text),
 ).where(_records.c.id == any_(_numbers("ids")))
 _COUNTS = select(_records.c.player_id, func.count()).group_by(_records.c.player_id)
-_some_scheduled = select(_players.c.id).where(_players.c.schedule_id.is_not(None)).limit(CLEARED_AT_ONCE)
-_CLEAR_SCHEDULES = update(_players).where(_players.c.id.in_(_some_scheduled)).values(schedule_id=null())
 
 
 class Source:
     """The open database. Every method raises what `open_source` does where the server goes away."""
 
-    def __init__(self, link: Any, url: str) -> None:
+    def __init__(self, link: Any, url: str, zone: str | None) -> None:
         self._link = link
         self._url = url
+        self._zone = zone
         self._statements = Statements(compiling_for("postgresql"))
-        self._columns: set[str] = set()
+        self._types: dict[tuple[str, str], str] = {}
 
     async def examine(self) -> None:
         """Makes sure that these are the predecessor's tables. Raises SetupError."""
-        found = {(str(of), str(name)) for of, name in await self._all(_COLUMNS)}
+        self._types = {(of, name): kind for of, name, kind in await self._all(_COLUMNS)}
+        found = self._types.keys()
         tables = {of for of, _ in found}
         if "player_states" in tables:
             raise SetupError(
@@ -135,11 +145,20 @@ class Source:
         if missing := sorted(f"{of}.{name}" for of, name in needed - found):
             what = "no tables `players` and `hiscore_records`" if tables != _TABLES else f"no {', '.join(missing)}"
             raise SetupError(f"The database {shown(self._url)} is not one of OSRS Diff: it has {what}.")
-        self._columns = {name for of, name in found if of == "players"}
 
     async def name(self) -> str:
-        """What tells this database from any other, however it is reached."""
-        return str((await self._all(_NAME))[0][0])
+        """What tells these tables from any others, however they are reached: cluster, database and schema."""
+        [(may_read_identifier,)] = await self._all(POSTGRES_MAY_READ_IDENTIFIER)
+        [(where, database, _)] = await self._all(POSTGRES_IDENTITY if may_read_identifier else POSTGRES_ADDRESS)
+        [(schema,)] = await self._all(_SCHEMA)
+        return f"{where}:{database}:{schema}"
+
+    async def doubtful_timezone(self) -> str | None:
+        """The server's own, where times are stored without one, nobody has named one, and it is not UTC."""
+        if self._zone is not None or self._types["hiscore_records", "fetched_at"] != _PLAIN_TIME:
+            return None
+        [(zone,)] = await self._all(_TIMEZONE)
+        return None if zone.removeprefix("Etc/") in _UTC else str(zone)
 
     async def players(self) -> list[OldPlayer]:
         """All players."""
@@ -151,7 +170,8 @@ class Source:
 
     async def records(self, wanted: Sequence[ReadFrom]) -> AsyncGenerator[list[OldRecord], None]:
         """Pages of the records of those players, by place, then time, then id. To be closed where it is left early."""
-        cursor = await self._cursor(_ORDER, _arguments(wanted))
+        order = _order(self._zone_of("hiscore_records", "fetched_at"))
+        cursor = await self._cursor(order, _arguments(wanted))
         ordered: list[Any] = []
         loading = asyncio.ensure_future(self._page(cursor, ordered))
         try:
@@ -190,7 +210,9 @@ class Source:
             return await self._link.cursor(compiled.sql, *compiled.values(params))
 
     def _select_players(self) -> Select[Any]:
-        wanted = {name: column(name) if name in self._columns else null() for name in _OPTIONAL}
+        here = {name for of, name in self._types if of == "players"}
+        wanted = {name: column(name) if name in here else null() for name in _OPTIONAL}
+        times = ("created_at", "last_fetched")
         return (
             select(
                 _players.c.id,
@@ -198,86 +220,35 @@ class Source:
                 _players.c.is_active,
                 wanted["fetch_interval_minutes"],
                 cast(wanted["game_mode"], Text),
-                *(_us(column(n)) if n in self._columns else null() for n in ("created_at", "last_fetched")),
+                *(_us(column(n), self._zone_of("players", n)) if n in here else null() for n in times),
             )
             .select_from(_players)
             .order_by(_players.c.id)
         )
 
+    def _zone_of(self, of: str, name: str) -> str | None:
+        """In which zone the column's times are to be read, where they have none themselves."""
+        return self._zone if self._types[of, name] == _PLAIN_TIME else None
 
+
+_UTC = {"UTC", "GMT", "UCT", "Universal", "Zulu", "Greenwich", "GMT0", "GMT+0", "GMT-0"}
 _TABLES = {"players", "hiscore_records"}
 
 
 @asynccontextmanager
-async def open_source(url: str) -> AsyncIterator[Source]:
+async def open_source(url: str, zone: str | None = None) -> AsyncIterator[Source]:
     """See `predecessor.open_source`."""
-    plain = _plain(url)
-    link = await _connect(plain)
+    plain = plain_url(url)
+    link = await connect(plain)
     try:
         with explaining(plain):
             await link.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        source = Source(link, plain)
+        source = Source(link, plain, zone)
         await source.examine()
         yield source
     finally:
-        with suppress(*GONE, asyncpg.InternalClientError, asyncpg.InterfaceError, TimeoutError):
+        with suppress(*CLOSING):
             await link.close(timeout=CONNECT_TIMEOUT_S)
-
-
-async def clear_schedules(url: str) -> int:
-    """Takes the ids of schedules that are no more out of the players' rows; how many. Raises as `open_source` does."""
-    plain = _plain(url)
-    compiled = Statements(compiling_for("postgresql"))(_CLEAR_SCHEDULES)
-    link = await _connect(plain)
-    cleared = 0
-    try:
-        with explaining(plain):
-            columns = {(str(of), str(name)) for of, name in await link.fetch(str(_COLUMNS))}
-            while ("players", "schedule_id") in columns:
-                some = int((await link.execute(compiled.sql, *compiled.values(NOTHING))).rpartition(" ")[2])
-                cleared += some
-                if some < CLEARED_AT_ONCE:
-                    break
-    finally:
-        await link.close(timeout=CONNECT_TIMEOUT_S)
-    return cleared
-
-
-async def _connect(url: str) -> Any:
-    with explaining(url):
-        return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=_SETTINGS)
-
-
-def _plain(url: str) -> str:
-    """The URL as Postgres' own programs take it: without the driver that SQLAlchemy's has."""
-    scheme, separator, rest = url.partition("://")
-    if scheme.partition("+")[0] not in ("postgresql", "postgres") or not separator:
-        raise UserError(f"{shown(url)!r} names no Postgres: give postgresql://user:password@host/name.")
-    return f"postgresql://{rest}"
-
-
-@contextmanager
-def explaining(url: str) -> Iterator[None]:
-    """Turns what asyncpg raises into what the caller can act on."""
-    where = f"OSRS Diff's database {shown(url)}"
-    try:
-        yield
-    except asyncpg.ClientConfigurationError as error:
-        raise UserError(f"{shown(url)!r} can't be used: {error}.") from error
-    except (*GONE, asyncpg.InternalClientError) as error:
-        raise DatabaseUnreachable(f"{where} does not answer ({error or type(error).__name__}).") from error
-    except asyncpg.InvalidCatalogNameError as error:
-        raise SetupError(f"{where} is not there: {error}.") from error
-    except asyncpg.InvalidAuthorizationSpecificationError as error:
-        raise SetupError(f"{where} refuses the login: {error}.") from error
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise SetupError(f"{where} does not let this user do that: {error}.") from error
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.DatatypeMismatchError) as error:
-        raise SetupError(f"{where} is not as OSRS Diff makes it: {error}.") from error
-    except asyncpg.LockNotAvailableError as error:
-        raise DatabaseBusy(f"Another program keeps {where} locked.") from error
-    except asyncpg.InterfaceError as error:
-        raise DatabaseUnreachable(f"{where} does not answer ({error}).") from error
 
 
 def _arguments(wanted: Sequence[ReadFrom]) -> dict[str, object]:

@@ -173,10 +173,10 @@ job_runs = Table(
 )
 
 # How far a player's history from OSRS Diff has been brought over, so that an interrupted move goes on where it was.
-# `source`: which database it comes from. `is_new`: the move has added the player, who is
-# paused until then. `is_joined`: the old history is whole
-# and leads to the player's state. `read_until_…`: the last record read, by its time and its id there;
-# `newest_record_id`: the last one that became a look, `looked_at`, `taken_at` and `sheet` what was known after it.
+# `source`: which database it comes from. `is_new`: the move has added the player, who is paused until then.
+# `is_joined`: the old history is whole and leads to the player's state. `read_until_…`: the last record read, by its
+# time and its id there; `newest_record_id`: the last one that became a look, `looked_at`, `taken_at` and `sheet` what
+# was known after it.
 moves = Table(
     "moves",
     metadata,
@@ -193,4 +193,13 @@ moves = Table(
     Column("looked_at", SECONDS),
     Column("taken_at", SECONDS),
     Column("sheet", BLOB),
+)
+
+# Who has been moved from where, by the player's id there. Outlives the player, so that a move that is run again does
+# not bring back who was removed here.
+move_origins = Table(
+    "move_origins",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("old_player_id", BigInteger, primary_key=True, autoincrement=False),
 )

@@ -12,9 +12,10 @@ from taskiq import ScheduledTask
 from taskiq.serializers import JSONSerializer
 from taskiq_redis import ListRedisScheduleSource, RedisScheduleSource, RedisStreamBroker
 
-from osrsdiff.errors import RedisUnreachable
+from osrsdiff.errors import RedisRefused, SetupError, Unreachable
 from osrsdiff.redis_client import create
-from osrsdiff.scheduling.leftovers import Kind, find_leftovers
+from osrsdiff.scheduling import leftovers
+from osrsdiff.scheduling.leftovers import Kind, check_is_idle, find_leftovers
 
 OWN = "osrsdiff:0123456789ab:"
 
@@ -69,7 +70,7 @@ async def test_what_stock_parts_left_goes_and_an_instance_stays(
     assert removed.removed
     assert removed.counts == found.counts
     assert set(await redis.keys()) == own
-    assert (await find_leftovers(redis)).total == 0
+    assert (await find_leftovers(redis)).counts == {}
     await broker.shutdown()
     await stock.shutdown()
     await listed._connection_pool.disconnect()
@@ -86,7 +87,7 @@ class Trap:
 
 
 async def test_a_pickled_entry_is_dropped_unread(redis: Redis, tmp_path: Path) -> None:
-    trap = pickle.dumps(Trap(tmp_path / "sprung"))
+    trap = pickle.dumps({"task_name": Trap(tmp_path / "sprung")})
     await redis.set("schedule:data:trap", trap)
     await redis.set("schedule:trap", trap)
     found = await find_leftovers(redis, remove=True)
@@ -99,6 +100,7 @@ async def test_a_pickled_entry_is_dropped_unread(redis: Redis, tmp_path: Path) -
     "make",
     [
         lambda redis: redis.set("schedule:opening-hours", "9 to 5"),
+        lambda redis: redis.set("schedule:pickled", pickle.dumps({"opens": 9})),
         lambda redis: redis.set("schedule:theirs", '{"cron": "* * * * *"}'),
         lambda redis: redis.hset("schedule:cron", "a", "b"),
         lambda redis: redis.rpush("schedule:queue", "a"),
@@ -110,7 +112,7 @@ async def test_what_is_only_named_so_stays_and_is_told(redis: Redis, make: Any) 
     await make(redis)
     [key] = await redis.keys()
     found = await find_leftovers(redis, remove=True)
-    assert (found.total, found.unrecognised, found.unrecognised_count) == (0, [key.decode()], 1)
+    assert (found.counts, found.unrecognised, found.unrecognised_count) == ({}, [key.decode()], 1)
     assert await redis.keys() == [key]
 
 
@@ -139,5 +141,49 @@ async def test_keys_that_are_no_text_are_left(redis: Redis) -> None:
 
 async def test_a_redis_that_is_away_is_told() -> None:
     async with create("redis://127.0.0.1:1") as away:
-        with pytest.raises(RedisUnreachable):
+        with pytest.raises(Unreachable, match="The old install's Redis does not answer"):
             await find_leftovers(away)
+
+
+@pytest.mark.parametrize("missing", ["scan", "type", "getrange", "unlink"])
+async def test_a_missing_right_is_told_as_such(redis: Redis, redis_url: str, missing: str) -> None:
+    await redis.set("schedule:one", pickle.dumps({"task_name": "fetch"}))
+    await redis.execute_command("ACL", "SETUSER", "guest", "on", ">word", "~*", "+@all", f"-{missing}")
+    try:
+        async with create(redis_url.replace("unix://", "unix://guest:word@")) as guest:
+            with pytest.raises(RedisRefused, match="The old install's Redis does not let this user do that"):
+                await find_leftovers(guest, remove=True)
+    finally:
+        await redis.execute_command("ACL", "DELUSER", "guest")
+
+
+async def test_a_refused_login_names_the_old_redis(redis: Redis, redis_url: str) -> None:
+    async with create(redis_url.replace("unix://", "unix://nobody:word@")) as stranger:
+        with pytest.raises(RedisRefused, match="The old install's Redis refuses the user or password"):
+            await find_leftovers(stranger)
+
+
+async def test_a_lock_that_is_held_is_a_sign_of_life(redis: Redis) -> None:
+    await redis.set("osrsdiff:scheduler:lock:batch", "1")  # left by a program that set no limit
+    await redis.set("schedule:one", "1")
+    await check_is_idle(redis)
+    await redis.set("osrsdiff:scheduler:lock:batch", "1", ex=300)
+    with pytest.raises(SetupError, match="still at work: osrsdiff:scheduler:lock:batch in its Redis is in use"):
+        await check_is_idle(redis)
+
+
+async def test_a_worker_that_asks_for_tasks_is_a_sign_of_life(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    await redis.xgroup_create("taskiq", "taskiq", mkstream=True)
+    await check_is_idle(redis)
+    await redis.xreadgroup("taskiq", "worker", {"taskiq": ">"})
+    with pytest.raises(SetupError, match="taskiq in its Redis is in use"):
+        await check_is_idle(redis)
+    monkeypatch.setattr(leftovers, "ALIVE_S", 0)
+    await check_is_idle(redis)
+
+
+async def test_an_instance_at_work_is_no_sign_of_life(redis: Redis) -> None:
+    await redis.set(f"{OWN}scheduler:lock:x", "1", ex=300)
+    await redis.xgroup_create(f"{OWN}queue", "workers", mkstream=True)
+    await redis.xreadgroup("workers", "worker", {f"{OWN}queue": ">"})
+    await check_is_idle(redis)

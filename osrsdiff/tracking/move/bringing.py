@@ -13,7 +13,7 @@ from osrsdiff.storage.engine import Database
 from osrsdiff.storage.predecessor import OldRecord
 from osrsdiff.tracking.move.failures import FailureList
 from osrsdiff.tracking.move.report import Failure, MoveReport
-from osrsdiff.tracking.move.track import Track
+from osrsdiff.tracking.move.track import Track, is_later
 from osrsdiff.tracking.move.writing import Writer
 from osrsdiff.tracking.progress import Progress
 
@@ -30,7 +30,10 @@ async def bring_in(
     now: datetime,
     progress: Progress,
 ) -> None:
-    """Moves every record of `tracks` that is from before `now`; in a dry run only reads and counts them."""
+    """Moves every record of `tracks` that is from before `now`; in a dry run only reads and counts them.
+
+    What is later is left as it is, so that a later run takes it.
+    """
     writer = None if report.dry_run else Writer(db, failures.write)
     done = sum(track.move.records for track in tracks)
     progress(done, report.records)
@@ -40,12 +43,15 @@ async def bring_in(
         async for page in pages:
             for record in page:
                 track = tracks[record.place]
+                if is_later(record, now):
+                    track.unread += 1
+                    continue
                 if track is not current:
                     if current is not None and writer is not None:
                         await writer.keep(current, is_last=True)
                     await _begin(db, track)
                     current = track
-                await _take(track, record, writer, failures, report, now)
+                await _take(track, record, writer, failures, report)
             done += len(page)
             report.read += len(page)
             progress(done, report.records)
@@ -70,12 +76,12 @@ async def _begin(db: Database, track: Track) -> None:
 
 
 async def _take(
-    track: Track, record: OldRecord, writer: Writer | None, failures: FailureList, report: MoveReport, now: datetime
+    track: Track, record: OldRecord, writer: Writer | None, failures: FailureList, report: MoveReport
 ) -> None:
     if track.is_gone:
         return
     try:
-        found, new = track.take(record, now)
+        found, new = track.take(record)
     except Malformed as error:
         failures.add(Failure("record", record.id, track.person.display_name, str(error)))
         return

@@ -5,8 +5,8 @@ the game takes for one.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
@@ -15,7 +15,9 @@ from osrsdiff.game import usernames
 from osrsdiff.game.intervals import parse_interval
 from osrsdiff.game.modes import GameMode
 from osrsdiff.storage.predecessor import OldPlayer
-from osrsdiff.tracking.move.report import Failure, Remark
+from osrsdiff.tracking.move.report import About, Failure, Remark
+
+GAME_BEGAN = datetime(2013, 2, 22, tzinfo=UTC)
 
 
 class Person(Struct, frozen=True):
@@ -50,35 +52,54 @@ _MODES = {
 }
 
 
-def people_of(rows: Iterable[OldPlayer], *, default_interval: int) -> People:
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def people_of(rows: Iterable[OldPlayer], *, default_interval: int, now: datetime) -> People:
     """The players of those rows. Where several rows are one player, the one that was fetched last has its way."""
     refused: list[Failure] = []
     remarks: list[Remark] = []
     by_name: dict[str, list[OldPlayer]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.id):
+        if row.username is None:
+            refused.append(Failure("player", row.id, "", "It has no name."))
+            continue
         try:
             by_name[usernames.canonical(row.username)].append(row)
         except InvalidUsername as error:
             refused.append(Failure("player", row.id, row.username[:40], str(error)))
-    everybody = [_person(username, same, default_interval, remarks) for username, same in by_name.items()]
+    everybody = [_person(username, same, default_interval, now, remarks) for username, same in by_name.items()]
     return People(everybody, refused, remarks, sum(len(same) - 1 for same in by_name.values()))
 
 
-def _person(username: str, same: list[OldPlayer], default_interval: int, remarks: list[Remark]) -> Person:
-    newest = max(same, key=lambda row: (row.fetched_us or 0, row.created_us or 0, row.id))
+def _person(
+    username: str, same: list[OldPlayer], default_interval: int, now: datetime, remarks: list[Remark]
+) -> Person:
+    created = _moments(username, "when it was added", [row.created_us for row in same], now, remarks)
+    fetched = _moments(username, "when it was fetched last", [row.fetched_us for row in same], now, remarks)
+    _, _, _, newest = max(
+        (fetched[i] or _EPOCH, created[i] or _EPOCH, row.id, row) for i, row in enumerate(same)
+    )  # ids differ, so that rows are never compared
     if len(same) > 1:
         names = ", ".join(repr(row.username) for row in same)
-        remarks.append(Remark(username, f"{names} are one player: their records are merged by time"))
+        remarks.append(Remark(username, f"{names} are one player: their records are merged by time", About.NAMES))
     return Person(
         username=username,
-        display_name=usernames.display(newest.username),
+        display_name=usernames.display(newest.username or username),
         source_ids=tuple(row.id for row in same),
         game_mode=_mode(username, newest.game_mode, remarks),
-        is_active=any(row.is_active for row in same),
+        is_active=_is_active(username, same, remarks),
         interval_minutes=_interval(username, newest.fetch_interval_minutes, default_interval, remarks),
-        created_at=_moment(min((row.created_us for row in same if row.created_us is not None), default=None)),
-        fetched_at=_moment(max((row.fetched_us for row in same if row.fetched_us is not None), default=None)),
+        created_at=min((at for at in created if at is not None), default=None),
+        fetched_at=max((at for at in fetched if at is not None), default=None),
     )
+
+
+def _is_active(username: str, same: Sequence[OldPlayer], remarks: list[Remark]) -> bool:
+    if all(row.is_active is None for row in same):
+        remarks.append(Remark(username, "it was neither active nor not: taken for active", About.ACTIVITY))
+        return True
+    return any(row.is_active for row in same)
 
 
 def _mode(username: str, given: str | None, remarks: list[Remark]) -> GameMode:
@@ -86,7 +107,7 @@ def _mode(username: str, given: str | None, remarks: list[Remark]) -> GameMode:
         return GameMode.REGULAR
     mode = _MODES.get(given.strip().lower())
     if mode is None:
-        remarks.append(Remark(username, f"{given[:40]!r} is no game mode: taken for regular"))
+        remarks.append(Remark(username, f"{given[:40]!r} is no game mode: taken for regular", About.MODE))
     return mode or GameMode.REGULAR
 
 
@@ -95,9 +116,23 @@ def _interval(username: str, given: int | None, default: int, remarks: list[Rema
         return parse_interval(given)
     except InvalidInterval:
         what = "it had no interval" if given is None else f"{given} minutes is no interval"
-        remarks.append(Remark(username, f"{what}: {default} minutes, the default"))
+        remarks.append(Remark(username, f"{what}: {default} minutes, the default", About.INTERVAL))
         return default
 
 
-def _moment(us: int | None) -> datetime | None:
-    return None if us is None else datetime.fromtimestamp(us // 1_000_000, UTC)
+def _moments(
+    username: str, what: str, given: Sequence[int | None], now: datetime, remarks: list[Remark]
+) -> list[datetime | None]:
+    """Times to the second, None for what can't be, which is told once."""
+    moments = [None if us is None else _moment(us, now) for us in given]
+    if any(at is None and us is not None for at, us in zip(moments, given, strict=True)):
+        remarks.append(Remark(username, f"{what} can't be, or is yet to come: taken for unknown", About.TIME))
+    return moments
+
+
+def _moment(us: int, now: datetime) -> datetime | None:
+    try:
+        at = _EPOCH + timedelta(seconds=us // 1_000_000)
+    except OverflowError:
+        return None
+    return at if GAME_BEGAN <= at <= now else None

@@ -14,11 +14,10 @@ from osrsdiff.game.metrics import Metric
 from osrsdiff.game.snapshots import Difference, State, difference
 from osrsdiff.storage.moves import Move
 from osrsdiff.storage.predecessor import NO_TIME, OldRecord, ReadFrom
-from osrsdiff.tracking.move.people import Person
+from osrsdiff.tracking.move.people import GAME_BEGAN, Person
 from osrsdiff.tracking.move.records import seen_in
 
 _BEFORE_ANY = (NO_TIME - 1, 0)
-_GAME_BEGAN = datetime(2013, 2, 22, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -30,7 +29,7 @@ class Track:
     something, `rows` of them in all. `own_since`: the first look of this instance's own; old records from then on are
     left out, all of them where `is_closed`. `must_reopen`: the old history was whole, and has to be taken apart from
     the state that it led to, `reopened_from`, before it can go on. `is_done`: it is whole. `is_gone`: the player was
-    removed meanwhile.
+    removed meanwhile. `unread`: how many records are later than now, and left for a later run.
     """
 
     person: Person
@@ -44,13 +43,14 @@ class Track:
     is_gone: bool = False
     pending: list[Difference] = field(default_factory=list)
     rows: int = 0
+    unread: int = 0
 
     def reads_from(self, place: int) -> Iterable[ReadFrom]:
         """Which of the records are still to be read, by each of the player's ids there."""
         us, record_id = self.move.read_until or _BEFORE_ANY
         return [ReadFrom(source_id, place, us, record_id) for source_id in self.person.source_ids]
 
-    def take(self, record: OldRecord, now: datetime) -> tuple[Difference | None, tuple[Metric, ...]]:
+    def take(self, record: OldRecord) -> tuple[Difference | None, tuple[Metric, ...]]:
         """The look that the record was, None where it is left out; and its metrics that the game's list lacks.
 
         Raises Malformed where it is none. Either way it is done with.
@@ -60,7 +60,7 @@ class Track:
             self.move = msgspec.structs.replace(self.move, read_until=read_until, left_out=self.move.left_out + 1)
             return None, ()
         try:
-            at = _time_of(record, now)
+            at = _time_of(record)
             seen = seen_in(record)
         except Malformed:
             self.move = msgspec.structs.replace(self.move, read_until=read_until, failed=self.move.failed + 1)
@@ -117,15 +117,18 @@ class Track:
         self.rows = 0
 
 
-def _time_of(record: OldRecord, now: datetime) -> datetime:
+def is_later(record: OldRecord, now: datetime) -> bool:
+    """Whether the record is from a time that is yet to come: some clock is wrong."""
+    return record.at_us > (now - _EPOCH) // timedelta(microseconds=1)
+
+
+def _time_of(record: OldRecord) -> datetime:
     if record.at_us == NO_TIME:
         raise Malformed("it has no time")
     try:
         at = _EPOCH + timedelta(microseconds=record.at_us)
     except OverflowError as error:
         raise Malformed("its time can't be") from error
-    if at > now:
-        raise Malformed(f"its time, {at:%Y-%m-%d %H:%M} UTC, is yet to come")
-    if at < _GAME_BEGAN:
+    if at < GAME_BEGAN:
         raise Malformed(f"its time, {at:%Y-%m-%d %H:%M} UTC, is before the game began")
     return at

@@ -12,7 +12,8 @@ from osrsdiff.storage.moves import Standing
 from osrsdiff.storage.predecessor import OldRecord
 from osrsdiff.tracking.move.people import Person
 from osrsdiff.tracking.move.records import seen_in
-from osrsdiff.tracking.move.report import Remark
+from osrsdiff.tracking.move.report import About, Remark
+from osrsdiff.tracking.move.track import Track
 from osrsdiff.tracking.progress import Progress
 
 if TYPE_CHECKING:
@@ -23,21 +24,22 @@ _VALUES_NAMED = 3
 
 
 async def verify(
-    db: Database, source: "Source", everybody: Sequence[Person], counts: Mapping[int, int], progress: Progress
+    db: Database, source: "Source", everybody: Sequence[Track], counts: Mapping[int, int], progress: Progress
 ) -> list[Remark]:
-    """What differs; nothing where the move is whole."""
+    """What differs; nothing where all that was to be read is here as it is there."""
     found: list[Remark] = []
     for start in range(0, len(everybody), AT_ONCE):
         some = everybody[start : start + AT_ONCE]
         progress(start, len(everybody))
         async with db.reading() as conn:
-            standings = await moves.standings(conn, [person.username for person in some])
+            standings = await moves.standings(conn, [track.person.username for track in some])
             newest = await source.records_by_id(
                 {s.move.newest_record_id for s in standings.values() if s.move and s.move.newest_record_id is not None}
             )
-            for person in some:
-                there = sum(counts.get(source_id, 0) for source_id in person.source_ids)
-                found += await _compare(conn, person, standings.get(person.username), there, newest)
+            for track in some:
+                there = sum(counts.get(source_id, 0) for source_id in track.person.source_ids) - track.unread
+                standing = standings.get(track.person.username)
+                found += await _compare(conn, track.person, standing, there, newest)
     progress(len(everybody), len(everybody))
     return found
 
@@ -47,21 +49,25 @@ async def _compare(
 ) -> list[Remark]:
     name = person.display_name
     if standing is None or standing.move is None:
-        return [Remark(name, "is not here")]
+        return [_differs(name, "is not here")]
     move = standing.move
     found = []
     if not move.is_joined:
-        found.append(Remark(name, "its history is not whole"))
+        found.append(_differs(name, "its history is not whole"))
     if move.records != there:
-        found.append(Remark(name, f"{there:,} records there, {move.records:,} of them here"))
+        found.append(_differs(name, f"{there:,} records there, {move.records:,} of them here"))
     if move.newest_record_id is None or move.looked_at is None:
         return found
     if (record := newest.get(move.newest_record_id)) is None:
-        return [*found, Remark(name, f"record {move.newest_record_id} is not there any more")]
+        return [*found, _differs(name, f"record {move.newest_record_id} is not there any more")]
     here = await move_ends.values_at(conn, move.player_id, move.looked_at)
     if standing.version == move.looks:
         here = _agreeing(here, await history.load_state(conn, move.player_id))
     return found + _values_that_differ(name, record, here)
+
+
+def _differs(name: str, text: str) -> Remark:
+    return Remark(name, text, About.DIFFERENCE)
 
 
 def _agreeing(values: Mapping[str, int], state: State | None) -> dict[str, int]:
@@ -74,7 +80,7 @@ def _values_that_differ(name: str, record: OldRecord, here: Mapping[str, int]) -
     try:
         there = seen_in(record).sheet
     except Malformed as error:
-        return [Remark(name, f"record {record.id} has become unusable: {error}")]
+        return [_differs(name, f"record {record.id} has become unusable: {error}")]
     wrong = [
         f"{metric} ends with {reading.value:,} there, {here.get(metric, 'nothing')} here"
         for metric, reading in there.items()
@@ -83,4 +89,4 @@ def _values_that_differ(name: str, record: OldRecord, here: Mapping[str, int]) -
     if not wrong:
         return []
     more = ["and more"] if len(wrong) > _VALUES_NAMED else []
-    return [Remark(name, "; ".join([*wrong[:_VALUES_NAMED], *more]))]
+    return [_differs(name, "; ".join([*wrong[:_VALUES_NAMED], *more]))]

@@ -5,9 +5,10 @@ import random
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -18,12 +19,14 @@ from osrsdiff.game.levels import level_for_xp
 from osrsdiff.game.metrics import KNOWN, MetricKind
 from osrsdiff.game.snapshots import difference
 from osrsdiff.hiscores.parser import parse
-from osrsdiff.storage import history, sheets
+from osrsdiff.storage import history, moves, sheets
 from osrsdiff.storage import players as table
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.tables import changes, current_values, metrics, player_states, players, snapshots
-from osrsdiff.tracking.move.moving import Stages
+from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.move.moving import Stages, move_from
+from osrsdiff.tracking.move.report import MoveReport
 
 START = datetime(2026, 1, 5, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -205,9 +208,8 @@ def made_up() -> Callable[..., list[Look]]:
     return made_up_looks
 
 
-@pytest.fixture
-async def old_install(postgres_url: str) -> AsyncIterator[OldInstall]:
-    """An empty database for an install of the predecessor's; `make` makes its tables."""
+@asynccontextmanager
+async def fresh_install(postgres_url: str) -> AsyncIterator[OldInstall]:
     name = f"old_{secrets.token_hex(4)}"
     server = await asyncpg.connect(postgres_url)
     await server.execute(f"CREATE DATABASE {name}")
@@ -219,6 +221,60 @@ async def old_install(postgres_url: str) -> AsyncIterator[OldInstall]:
         await link.close()
         await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await server.close()
+
+
+@pytest.fixture
+async def old_install(postgres_url: str) -> AsyncIterator[OldInstall]:
+    """An empty database for an install of the predecessor's; `make` makes its tables."""
+    async with fresh_install(postgres_url) as install:
+        yield install
+
+
+@pytest.fixture
+async def another_install(postgres_url: str) -> AsyncIterator[OldInstall]:
+    """A second one, in a database of its own."""
+    async with fresh_install(postgres_url) as install:
+        yield install
+
+
+@pytest.fixture
+def move(instance: Instance, old_install: OldInstall, quiet: Stages) -> Callable[..., Awaitable[MoveReport]]:
+    """Moves the old install in."""
+
+    async def run(**options: Any) -> MoveReport:
+        return await move_from(instance, options.pop("url", old_install.url), stages=quiet, **options)
+
+    return run
+
+
+@pytest.fixture
+def between(instance: Instance) -> Callable[..., None]:
+    """Does `act` once, before the write after so many."""
+
+    def hook(act: Callable[[], Awaitable[None]], *, after: int = 0) -> None:
+        original = instance.db.write_together
+        writes = 0
+
+        async def write_together(steps: Any) -> bool:
+            nonlocal writes
+            if any(step.statement is moves._PROGRESS for step in steps):
+                writes += 1
+                if writes == after + 1:
+                    await act()
+            return await original(steps)
+
+        instance.db.write_together = write_together  # type: ignore[method-assign]
+
+    return hook
+
+
+@pytest.fixture
+def other_db(tmp_path: Path, migrated_sqlite: Path) -> str:
+    """A second instance's database, which watches for itself what the first gets moved."""
+    (tmp_path / "other").mkdir()
+    path = tmp_path / "other" / "osrsdiff.db"
+    path.write_bytes(migrated_sqlite.read_bytes())
+    return f"sqlite:///{path}"
 
 
 @pytest.fixture
