@@ -109,6 +109,7 @@ def postgres_driver(url: str) -> Driver:
         from osrsdiff.storage.postgres import PostgresDriver  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SetupError(
-            f"The database {shown(url)} needs the Postgres driver. Install it with: pip install 'osrsdiff[postgres]'"
+            f"The database {shown(url)} needs the Postgres driver. Install osrsdiff with it, from a clone: "
+            "pip install '.[postgres]'"
         ) from error
     return PostgresDriver(url)

@@ -93,5 +93,6 @@ async def clear_schedules(url: str) -> int:
 
 def _no_driver() -> SetupError:
     return SetupError(
-        "Reading OSRS Diff's database needs the Postgres driver. Install it with: pip install 'osrsdiff[postgres]'"
+        "Reading OSRS Diff's database needs the Postgres driver. Install osrsdiff with it, from a clone: "
+        "pip install '.[postgres]'"
     )

@@ -265,4 +265,4 @@ async def test_without_the_driver_it_says_what_to_install(
     monkeypatch.delattr("osrsdiff.storage.predecessor_reader", raising=False)
     result = await call(old_install.url, "--data-dir", data_dir)
     assert result.exit_code == 3
-    assert "pip install 'osrsdiff[postgres]'" in result.output
+    assert "pip install '.[postgres]'" in result.output
