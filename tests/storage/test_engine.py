@@ -446,7 +446,7 @@ async def test_nothing_is_open_after_close(db: Database) -> None:
 
 async def test_postgres_without_its_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "osrsdiff.storage.postgres", None)
-    with pytest.raises(SetupError, match=r"pip install 'osrsdiff\[postgres\]'"):
+    with pytest.raises(SetupError, match=r"pip install '\.\[postgres\]'"):
         await Database.connect("postgresql://localhost/osrsdiff")
 
 
