@@ -20,7 +20,7 @@ from taskiq_redis import ListRedisScheduleSource
 
 from osrsdiff import config as configuration
 from osrsdiff.scheduling.keys import Keys
-from osrsdiff.tracking import schedules
+from osrsdiff.tracking import steering
 from osrsdiff.tracking.instance import open_instance
 
 T = TypeVar("T")
@@ -67,10 +67,10 @@ async def _steps(data_dir: Path, server: Server, ids: list[int]) -> list[Step]:
         _check("created", await watch.step("create", manager.schedule_players(intervals), len(ids)), len(ids))
         checked = await watch.step("verify", manager.check_players(intervals), len(ids))
         _check("found wrong", len(checked.missing) + len(checked.different), 0)
-        paused = await watch.step("pause", schedules.pause_players(instance, everybody=True), 0)
+        paused = await watch.step("pause", steering.pause_players(instance, everybody=True), 0)
         _check("paused", paused.changed, len(ids))
         _check("active", _active(data_dir), 0)
-        resumed = await watch.step("resume", schedules.resume_players(instance, everybody=True), len(ids))
+        resumed = await watch.step("resume", steering.resume_players(instance, everybody=True), len(ids))
         _check("resumed", resumed.changed, len(ids))
         _check("active", _active(data_dir), len(ids))
         _check("removed", await watch.step("remove", manager.unschedule_players(ids), 0), len(ids))
