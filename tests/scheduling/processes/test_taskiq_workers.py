@@ -157,6 +157,11 @@ async def test_a_worker_that_was_paused_acknowledges_nothing_that_another_one_ha
     await redis.set(f"{keys.prefix}takes_s", 0)
     await make_broker().send(FETCH, 2)  # whoever runs this has acknowledged what it did before
     await eventually(lambda: has_finished(redis, keys, 2), "work goes on")
+
+    async def one_is_left() -> bool:
+        return len(await redis.xpending_range(keys.queue, GROUP, "-", "+", 10)) == 1
+
+    await eventually(one_is_left, "what was done is acknowledged")
     [still] = await redis.xpending_range(keys.queue, GROUP, "-", "+", 10)
     assert (still["message_id"], still["consumer"]) == (taken_over["message_id"], taken_over["consumer"])
 
