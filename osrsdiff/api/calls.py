@@ -35,13 +35,17 @@ Answer = TypeVar("Answer")
 
 @dataclass(slots=True)
 class Call(Generic[Query, Body]):
-    """What a handler is given, parsed and allowed. `username`, `name`: from the path, empty where it has none."""
+    """What a handler is given, parsed and allowed. `path`: what stands in the URL's braces, unchecked."""
 
     instance: Instance
-    username: str
-    name: str
+    path: Mapping[str, str]
     query: Query
     body: Body
+
+    @property
+    def username(self) -> str:
+        """Which player the path names."""
+        return self.path["username"]
 
 
 @dataclass(slots=True)

@@ -51,8 +51,7 @@ def endpoint(route: Route, instance: Instance, gate: Gate) -> Handler:
         if not gate.is_open(route.access):
             await gate.admit(request.headers.get("Authorization"), route.access)
         query, body = _query(request, route), await _body(request, route)
-        path = request.match_info
-        reply = await route.handler(Call(instance, path.get("username", ""), path.get("name", ""), query, body))
+        reply = await route.handler(Call(instance, request.match_info, query, body))
         response = web.Response(
             status=reply.status or route.status,
             body=_encoded(reply.body, route),

@@ -31,6 +31,9 @@ _IN_PATH: Mapping[str, tuple[str, str]] = {
         "lynx titan",
     ),
     "name": ("The task's name.", "reconcile_schedules"),
+    "metric": ("The metric's key, as sheets and gains name it.", "overall"),
+    "at": ("A time in ISO 8601, UTC where it has no offset.", "2026-01-31T12:00:00Z"),
+    "group": ("The group's key, as the list of groups gives it.", "iron-squad"),
 }
 """What stands in a path, and an example of it."""
 _ETAG = "Send it as `If-None-Match` to learn cheaply whether anything changed."

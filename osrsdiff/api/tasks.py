@@ -22,9 +22,11 @@ async def list_tasks(call: Call[schemas.TasksQuery, Nothing]) -> Reply[schemas.T
 
 async def run_task(call: Call[Nothing, Nothing]) -> Reply[schemas.TaskQueued]:
     """Asks the workers to run a task now, besides its regular runs. How it ended stands in the list of tasks."""
-    task_id = await jobs.run_job(call.instance, call.name)
+    task_id = await jobs.run_job(call.instance, call.path["name"])
     return Reply(
-        schemas.TaskQueued(call.name, task_id, f"Queued; a worker runs it next. GET {TASKS} tells how it ended.")
+        schemas.TaskQueued(
+            call.path["name"], task_id, f"Queued; a worker runs it next. GET {TASKS} tells how it ended."
+        )
     )
 
 

@@ -66,6 +66,8 @@ players = Table(
     Column("last_outcome", Text),
     Column("failures", Integer, nullable=False),
     Column("missing_since", SECONDS),
+    # by which rules the records and achievements of the whole history were reckoned; any other number, or none: not yet
+    Column("reckoned_by", Integer),
     UniqueConstraint("username"),  # players.by_username, and the order of players.page
     Index(None, "schedule_id"),  # players.by_schedule_id: whose schedule a log line or a report names
     sqlite_autoincrement=True,
@@ -91,6 +93,13 @@ snapshots = Table(
     Column("previous_look_at", SECONDS),
     Column("has_fall", Boolean, nullable=False),
     sqlite_with_rowid=False,
+)
+Index(  # records: what had been reached before a fall
+    "ix_snapshots_falls",
+    snapshots.c.player_id,
+    snapshots.c.taken_at,
+    sqlite_where=snapshots.c.has_fall,
+    postgresql_where=snapshots.c.has_fall,
 )
 
 # A metric's values, each from `taken_at` until the next. `level`: only where it doesn't follow from xp. `unranked`:
@@ -129,6 +138,78 @@ player_states = Table(
     Column("looked_at", SECONDS, nullable=False),
     Column("taken_at", SECONDS, nullable=False),
     Column("sheet", BLOB, nullable=False),
+)
+
+# The largest gain of each metric in any window of a period's length. `period`: a number of records.PERIOD_CODES. The
+# gain lies between two looks, `start_at` and `end_at`.
+records = Table(
+    "records",
+    metadata,
+    _player(primary_key=True),
+    _metric(),
+    Column("period", SmallInteger, primary_key=True, autoincrement=False),
+    Column("gained", XP, nullable=False),
+    Column("start_at", SECONDS, nullable=False),
+    Column("end_at", SECONDS, nullable=False),
+    Index(None, "metric_id", "period", "gained"),  # records.best: who gained the most
+    sqlite_with_rowid=False,
+)
+
+# Thresholds passed. `measure`: a number of achievements.MEASURE_CODES. `reached_at`: the first look past it, None where
+# it was there at the first look already; `after_at`: the look before. What was there and still is has no row.
+achievements = Table(
+    "achievements",
+    metadata,
+    _player(primary_key=True),
+    _metric(),
+    Column("measure", SmallInteger, primary_key=True, autoincrement=False),
+    Column("threshold", XP, primary_key=True, autoincrement=False),
+    Column("reached_at", SECONDS),
+    Column("after_at", SECONDS),
+    sqlite_with_rowid=False,
+)
+
+# What happened, once for each thing. `kind`: a number of events.KIND_CODES. It lies between the looks `after_at` (None:
+# nobody knows since when) and `at`. What `value`, `before` and `detail` say depends on the kind: see game.events.
+events = Table(
+    "events",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    _player(),
+    Column("at", SECONDS, nullable=False),
+    Column("after_at", SECONDS),
+    Column("kind", SmallInteger, nullable=False),
+    Column("metric_id", SMALL_ID, ForeignKey("metrics.id")),
+    Column("value", XP),
+    Column("before", XP),
+    Column("detail", Text),
+    Index(None, "at"),  # events.page: the newest of everybody
+    Index(None, "player_id", "at"),  # the same of one player, and its removal
+    sqlite_autoincrement=True,
+)
+
+# Clans and other sets of players. `key`: made from the name, identifies the group everywhere else.
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    Column("key", NAME, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", SECONDS, nullable=False),
+    UniqueConstraint("key"),  # groups.by_key, and the order of groups.page
+    sqlite_autoincrement=True,
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", ID, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _player(primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("joined_at", SECONDS, nullable=False),
+    Index(None, "player_id"),  # which groups a player is in, and its removal
+    sqlite_with_rowid=False,
 )
 
 tokens = Table(
