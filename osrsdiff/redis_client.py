@@ -1,9 +1,11 @@
 """The one place that makes a Redis client, embedded or by URL."""
 
-from collections.abc import Awaitable, Callable
+import errno
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Self, TypeVar
 
-from redis.asyncio import Redis
+from redis.asyncio import Connection, Redis, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -31,7 +33,7 @@ def create(url: str, *, patience_s: float = PATIENCE_S) -> Redis:
     No retries inside: who calls decides what an outage means. Raises RedisRefused on a malformed URL.
     """
     try:
-        return Redis.from_url(
+        client = Redis.from_url(
             url,
             socket_timeout=patience_s,
             socket_connect_timeout=2,
@@ -43,11 +45,52 @@ def create(url: str, *, patience_s: float = PATIENCE_S) -> Redis:
         )
     except ValueError as error:
         raise RedisRefused(f"redis.url is malformed: {error}. Expected redis://host:port/number.") from error
+    pool = client.connection_pool
+    pool.connection_class = _NOTICING[pool.connection_class]
+    return client
 
 
 def wait_only_once(client: Redis) -> None:
     """Has the client send nothing any more once a reply has not come in time: the next one would not come either."""
     client.set_retry(_OnePatience())
+
+
+class Noticing(AbstractConnection):
+    """Notices that it was lost: while nobody used it, it is made anew; later that is the OSError that it should be.
+
+    redis-py has no eye for a connection that was reset, and uvloop refuses to write to one with a RuntimeError.
+    """
+
+    async def can_read(self) -> bool:
+        self._refuse_lost()
+        return await super().can_read()
+
+    async def _send_packed_command(self, command: Iterable[bytes]) -> None:
+        self._refuse_lost()
+        await super()._send_packed_command(command)
+
+    def _refuse_lost(self) -> None:
+        if self._writer is not None and self._writer.is_closing():
+            raise ConnectionResetError(errno.ECONNRESET, "the connection was lost")
+
+
+class _Tcp(Noticing, Connection):
+    pass
+
+
+class _Tls(Noticing, SSLConnection):
+    pass
+
+
+class _UnixSocket(Noticing, UnixDomainSocketConnection):
+    pass
+
+
+_NOTICING: dict[type[AbstractConnection], type[AbstractConnection]] = {
+    Connection: _Tcp,
+    SSLConnection: _Tls,
+    UnixDomainSocketConnection: _UnixSocket,
+}
 
 
 class _OnePatience(Retry):

@@ -128,12 +128,18 @@ def clan(
 
 @pytest.fixture(autouse=True)
 def unharmed(clan: Clan, eventually: Callable[..., None]) -> Iterator[None]:
-    """Whatever happens: afterwards all is whole, no process was replaced, no read refused, no budget exceeded."""
+    """Whatever happens: afterwards all is whole, no process was replaced, no read refused, no budget exceeded.
+
+    And what an outage raises was expected wherever it was raised.
+    """
     yield
     eventually(clan.is_whole, "everybody is scheduled and nobody late", 60)
     assert clan.run.processes() == clan.processes
     assert clan.watch.refused == []
     assert clan.watch.too_many() == []
+    said = clan.run.program.lines
+    if unexpected := [place for place, line in enumerate(said) if "Traceback" in line]:
+        pytest.fail("\n".join(said[unexpected[0] : unexpected[0] + 31]))
 
 
 def test_redis_away_for_a_second_while_everybody_is_fetched(clan: Clan) -> None:
