@@ -1,15 +1,18 @@
 """Servers and stores to test against, each started by this run, on sockets in its own temporary directory."""
 
+import asyncio
 import os
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 import fakeredis
 import pytest
 from redis.asyncio import Redis
@@ -97,6 +100,10 @@ def prefix() -> str:
     return f"osrsdiff:test-{secrets.token_hex(4)}:"
 
 
+_QUICK_SETTINGS = ("fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off")
+"""A server whose data nobody needs afterwards."""
+
+
 def _postgres_binary(name: str) -> str | None:
     versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: int(p.parts[-3]))
     return str(versions[-1]) if versions else shutil.which(name)
@@ -117,7 +124,9 @@ def postgres_url(short_directory: Path) -> Iterator[str]:
     log = (short_directory / "postgres.log").open("w")
     initialise = [str(initdb), "-D", str(data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync"]
     subprocess.run(initialise, check=True, stdout=log, stderr=log, user=user, cwd=sockets)
-    command = [str(postgres), "-D", str(data), "-k", str(sockets), "-c", "listen_addresses=", "-c", "fsync=off"]
+    command = [str(postgres), "-D", str(data), "-k", str(sockets), "-c", "listen_addresses="]
+    for setting in _QUICK_SETTINGS:
+        command += ["-c", setting]
     process = subprocess.Popen(command, stdout=log, stderr=log, user=user, cwd=sockets)
     ready = [str(_postgres_binary("pg_isready")), "-q", "-h", str(sockets)]
     wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "Postgres answers")
@@ -127,18 +136,71 @@ def postgres_url(short_directory: Path) -> Iterator[str]:
     log.close()
 
 
+class PostgresLink:
+    """One connection for administration, on a thread of its own so that no test's event loop is disturbed."""
+
+    def __init__(self, url: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = ThreadPoolExecutor(1)
+        self._connection: Any = self._begin(asyncpg.connect(url)).result()
+
+    def begin(self, statement: str) -> Future[Any]:
+        """Runs a statement after those that were begun before."""
+        return self._begin(self._connection.execute(statement))
+
+    def close(self) -> None:
+        self._begin(self._connection.close()).result()
+        self._thread.shutdown()
+        self._loop.close()
+
+    def _begin(self, doing: Any) -> Future[Any]:
+        return self._thread.submit(self._loop.run_until_complete, doing)
+
+
+class Copies:
+    """Databases made from a template, the next one always ahead: making one takes longer than many a test."""
+
+    def __init__(self, link: PostgresLink, template: str) -> None:
+        self._link = link
+        self._template = template
+        self._next = self._make()
+
+    def take(self) -> str:
+        """The name of one that nobody else has."""
+        name, made = self._next
+        self._next = self._make()
+        made.result()
+        return name
+
+    def _make(self) -> tuple[str, Future[Any]]:
+        name = f"test_{secrets.token_hex(6)}"
+        return name, self._link.begin(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+
+
+@pytest.fixture(scope="session")
+def postgres_link(postgres_url: str) -> Iterator[PostgresLink]:
+    link = PostgresLink(postgres_url)
+    yield link
+    link.close()
+
+
+@pytest.fixture(scope="session")
+def empty_copies(postgres_link: PostgresLink) -> Copies:
+    return Copies(postgres_link, "template1")
+
+
+@pytest.fixture(scope="session")
+def migrated_copies(postgres_url: str, postgres_link: PostgresLink, tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    postgres_link.begin("CREATE DATABASE migrated").result()
+    migrate.upgrade(_named(postgres_url, "migrated"), tmp_path_factory.mktemp("migrated-pg"))
+    return Copies(postgres_link, "migrated")
+
+
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "osrsdiff.db"
     migrate.upgrade(f"sqlite:///{path}", path.parent)
     return path
-
-
-@pytest.fixture(scope="session")
-def migrated_postgres(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    run_sql(postgres_url, "CREATE DATABASE migrated")
-    migrate.upgrade(_named(postgres_url, "migrated"), tmp_path_factory.mktemp("migrated-pg"))
-    return "migrated"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -147,7 +209,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'osrsdiff.db'}"
     else:
-        yield from _fresh_postgres(request.getfixturevalue("postgres_url"), "")
+        yield from _fresh_postgres(request, "empty_copies")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -157,8 +219,7 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "osrsdiff.db")
         yield f"sqlite:///{tmp_path / 'osrsdiff.db'}"
     else:
-        template = request.getfixturevalue("migrated_postgres")
-        yield from _fresh_postgres(request.getfixturevalue("postgres_url"), f"TEMPLATE {template}")
+        yield from _fresh_postgres(request, "migrated_copies")
 
 
 @pytest.fixture
@@ -176,29 +237,11 @@ async def hiscores() -> AsyncIterator[Simulation]:
         yield simulation
 
 
-def _fresh_postgres(server: str, template: str) -> Iterator[str]:
-    name = f"test_{secrets.token_hex(6)}"
-    run_sql(server, f"CREATE DATABASE {name} {template}")
-    yield _named(server, name)
-    run_sql(server, f"DROP DATABASE {name} WITH (FORCE)")
+def _fresh_postgres(request: pytest.FixtureRequest, copies: str) -> Iterator[str]:
+    name = request.getfixturevalue(copies).take()
+    yield _named(request.getfixturevalue("postgres_url"), name)
+    request.getfixturevalue("postgres_link").begin(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _named(server: str, name: str) -> str:
     return server.replace("/postgres?", f"/{name}?")
-
-
-def run_sql(url: str, statement: str) -> None:
-    """Runs one statement on a Postgres, in a process of its own so that no event loop is disturbed."""
-    subprocess.run([sys.executable, "-c", _RUN_SQL, url, statement], check=True)
-
-
-_RUN_SQL = """
-import asyncio, asyncpg, sys
-
-async def run(url, statement):
-    connection = await asyncpg.connect(url)
-    await connection.execute(statement)
-    await connection.close()
-
-asyncio.run(run(*sys.argv[1:]))
-"""

@@ -30,7 +30,7 @@ from taskiq_redis import RedisStreamBroker
 from osrsdiff import logs
 from osrsdiff.coalesce import Coalescer
 from osrsdiff.errors import RedisUnreachable
-from osrsdiff.scheduling import scripts, tickets
+from osrsdiff.scheduling import queue_scripts, tickets
 from osrsdiff.scheduling.constants import ALIVE_S
 from osrsdiff.scheduling.keys import Keyring, Keys, LoadPrefix, text
 from osrsdiff.scheduling.outage import AWAY, Outage, reaching_redis
@@ -99,12 +99,12 @@ class StreamBroker(RedisStreamBroker):
         self._take_over_at = 0.0
         self._may_have_missed = False
         self._outage = Outage("queue")
-        self._enqueue_once = redis.register_script(scripts.ENQUEUE_ONCE)
-        self._leave_place = redis.register_script(scripts.LEAVE_PLACE)
-        self._acknowledge = redis.register_script(scripts.ACKNOWLEDGE)
-        self._sign_of_life = redis.register_script(scripts.SIGN_OF_LIFE)
-        self._reclaim = redis.register_script(scripts.RECLAIM)
-        self._give_back = redis.register_script(scripts.GIVE_BACK)
+        self._enqueue_once = redis.register_script(queue_scripts.ENQUEUE_ONCE)
+        self._leave_place = redis.register_script(queue_scripts.LEAVE_PLACE)
+        self._acknowledge = redis.register_script(queue_scripts.ACKNOWLEDGE)
+        self._sign_of_life = redis.register_script(queue_scripts.SIGN_OF_LIFE)
+        self._reclaim = redis.register_script(queue_scripts.RECLAIM)
+        self._give_back = redis.register_script(queue_scripts.GIVE_BACK)
         self._living: asyncio.Task[None] | None = None
 
     async def attach(self) -> None:

@@ -3,10 +3,12 @@
 FETCH_TASK = "fetch_player_hiscores"
 RECONCILE_TASK = "reconcile_schedules"
 PRUNE_TASK = "prune_failures"
+RECKON_TASK = "reckon_history"
 
 FIXED_JOBS = {
     RECONCILE_TASK: "*/10 * * * *",
     PRUNE_TASK: "20 3 * * *",
+    RECKON_TASK: "5-59/10 * * * *",
 }
 """Cron (UTC) of each job that does not depend on a player; its schedule id is its name."""
 
@@ -22,21 +24,25 @@ RETRY = "retry"
 ASKED_AT = "asked_at"
 """Label of a fetch that was asked for by hand: when, as an epoch second."""
 
+SOONEST_S = 10.0
+"""A fire is never moved nearer than this."""
+
 ALIVE_S = 15.0
 """A worker or scheduler that gave no sign of life for so long is dead."""
 
-_PREFIX = f"{SCHEDULE_TYPE}_"
+SCHEDULE_PREFIX = f"{SCHEDULE_TYPE}_"
+"""What the id of a player's one schedule begins with; the rest is the player's id."""
 _MOST_DIGITS = 10
 """No database gives a player a longer id."""
 
 
 def schedule_id_of(player_id: int) -> str:
     """The id of a player's one schedule."""
-    return f"{_PREFIX}{player_id}"
+    return f"{SCHEDULE_PREFIX}{player_id}"
 
 
 def player_id_of(schedule_id: str) -> int | None:
     """The player whose schedule has this id; None where it is nobody's."""
-    number = schedule_id.removeprefix(_PREFIX)
+    number = schedule_id.removeprefix(SCHEDULE_PREFIX)
     is_number = 0 < len(number) <= _MOST_DIGITS and number.isascii() and number.isdigit()
     return int(number) if is_number and schedule_id == schedule_id_of(int(number)) else None

@@ -1,16 +1,13 @@
 """When a stored schedule fires: by its beat where its labels have one, else by its cron, interval or time. Pure."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
-import pycron  # type: ignore[import-untyped]
 from taskiq import ScheduledTask
 
 from osrsdiff.scheduling.cron import beat_at_or_before, next_beat
-
-_DAYS_LOOKED_AHEAD = 4 * 366 + 1
-"""So far ahead every cron fires that ever does, the 29th of February included."""
+from osrsdiff.scheduling.minutes import run_after
 
 
 def next_fire(schedule: ScheduledTask, after: float) -> float | None:
@@ -18,12 +15,13 @@ def next_fire(schedule: ScheduledTask, after: float) -> float | None:
     if (beat := _beat(schedule)) is not None:
         return next_beat(after, *beat)
     if schedule.cron is not None:
-        return _next_match(schedule.cron, schedule.cron_offset, after)
+        at = run_after(schedule.cron, datetime.fromtimestamp(after, UTC), _zone(schedule.cron_offset))
+        return None if at is None else at.timestamp()
     if schedule.interval is not None:
         every = schedule.interval
         return after + (every.total_seconds() if isinstance(every, timedelta) else every)
-    at = _first_fire_of_time(schedule)
-    return at if at > after else None
+    fire = _first_fire_of_time(schedule)
+    return fire if fire > after else None
 
 
 def first_fire(schedule: ScheduledTask, now: float) -> float:
@@ -58,26 +56,8 @@ def _first_fire_of_time(schedule: ScheduledTask) -> float:
     return time.timestamp()
 
 
-def _next_match(cron: str, offset: str | timedelta | None, after: float) -> float | None:
-    """The first matching minute's start. Days that can't match are passed over whole."""
-    _, _, day_of_month, month, weekday = cron.split()
-    day_fields = f"* * {day_of_month} {month} {weekday}"
-    minute = datetime.fromtimestamp(after // 60 * 60 + 60, UTC)
-    last = minute + timedelta(days=_DAYS_LOOKED_AHEAD)
-    while minute < last:
-        local = _shifted(minute, offset)
-        if pycron.is_now(cron, local):
-            return minute.timestamp()
-        minute += timedelta(minutes=1) if pycron.is_now(day_fields, local) else timedelta(minutes=_left_today(local))
-    return None
-
-
-def _shifted(at: datetime, offset: str | timedelta | None) -> datetime:
+def _zone(offset: str | timedelta | None) -> tzinfo:
+    """The time that a cron is in, as TaskIQ's schedules name it."""
     if isinstance(offset, timedelta):
-        return at + offset
-    return at.astimezone(ZoneInfo(offset)) if offset else at
-
-
-def _left_today(local: datetime) -> int:
-    """Minutes to the next midnight, an hour less where clocks may be changed."""
-    return max(1, 1_440 - local.hour * 60 - local.minute - 60 * (local.utcoffset() != timedelta(0)))
+        return timezone(offset)
+    return ZoneInfo(offset) if offset else UTC

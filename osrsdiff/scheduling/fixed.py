@@ -18,8 +18,7 @@ from osrsdiff import logs
 from osrsdiff.errors import OsrsdiffError
 from osrsdiff.scheduling import scripts
 from osrsdiff.scheduling.keys import Keyring, LoadPrefix
-from osrsdiff.scheduling.minutes import latest_run as latest_run
-from osrsdiff.scheduling.minutes import next_run as next_run
+from osrsdiff.scheduling.minutes import latest_run, next_run
 from osrsdiff.scheduling.outage import AWAY, Outage
 
 log = logs.get(__name__)

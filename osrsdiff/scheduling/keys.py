@@ -1,4 +1,7 @@
-"""What the keys in Redis are called. Each starts with the instance's prefix, which is loaded when first needed."""
+"""What the keys in Redis are called. Each starts with the instance's prefix, which is loaded when first needed.
+
+Beside those here, `breaker`, `budget` and `asking:{username}` are the request budget's: see `hiscores.budget`.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -47,6 +50,10 @@ class Keys:
     def result(self, task_id: str) -> str:
         """String: a task's result as JSON."""
         return f"{self.prefix}result:{task_id}"
+
+    def witness(self, name: str) -> str:
+        """String: is there for as long as Redis has lost nothing since somebody began to look."""
+        return f"{self.prefix}witness:{name}"
 
 
 def text(value: bytes | str) -> str:

@@ -3,17 +3,20 @@
 Knows player ids and intervals, no database. Every method raises RedisUnreachable.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+import msgspec
 from taskiq import AsyncBroker, ScheduledTask, ScheduleSource
 from taskiq.kicker import AsyncKicker
 from taskiq.scheduler.created_schedule import CreatedSchedule
 
 from osrsdiff.scheduling.constants import FETCH_TASK, SCHEDULE_TYPE, schedule_id_of
-from osrsdiff.scheduling.cron import interval_to_cron, phase_s
+from osrsdiff.scheduling.cron import interval_to_cron, next_beat, phase_s
+from osrsdiff.scheduling.drafts import Draft, draft_of
 from osrsdiff.scheduling.source import PlayerScheduleSource
 from osrsdiff.scheduling.store import chunks
 
@@ -105,7 +108,7 @@ class PlayerScheduleManager:
         first = {schedule_id_of(player_id): at for player_id, at in (first_fires or {}).items()}
         changed = 0
         for some in chunks(intervals.items()):
-            changed += await self._source.add_schedules(await self._expected(some), first_fires=first)
+            changed += await self._source.add_drafts(await self._drafts(some), first_fires=first)
         return changed
 
     async def unschedule_players(self, player_ids: Iterable[int]) -> int:
@@ -117,7 +120,7 @@ class PlayerScheduleManager:
         checked = Checked([], [])
         for some in chunks(intervals.items()):
             player_ids = {schedule_id_of(player_id): player_id for player_id, _ in some}
-            found = await self._source.compare(await self._expected(some))
+            found = await self._source.compare(await self._drafts(some))
             checked.missing.extend(player_ids[schedule_id] for schedule_id in found.missing)
             checked.different.extend(player_ids[schedule_id] for schedule_id in found.different)
         return checked
@@ -128,15 +131,11 @@ class PlayerScheduleManager:
         await self.schedule_players({id_: intervals[id_] for id_ in (*checked.missing, *checked.different)})
         return checked
 
-    async def _expected(self, intervals: Iterable[tuple[int, int]]) -> list[ScheduledTask]:
-        """The schedules as they should be: the first is made as a single one is, the others are copies of it."""
-        made: list[ScheduledTask] = []
-        for player_id, minutes in intervals:
-            if made:
-                made.append(made[0].model_copy(update=_particulars(player_id, minutes)))
-            else:
-                made.append((await self._create(_Nowhere(), player_id, minutes)).task)
-        return made
+    async def _drafts(self, intervals: Sequence[tuple[int, int]]) -> list[Draft]:
+        """The schedules as they should be: one is made as a single one is, and the others differ in particulars."""
+        one = (await self._create(_Nowhere(), *intervals[0])).task
+        common: dict[str, object] = msgspec.json.decode(draft_of(one).json)
+        return [_draft(common, player_id, minutes) for player_id, minutes in intervals]
 
     async def _create(self, source: ScheduleSource, player_id: int, minutes: int) -> CreatedSchedule[Any]:
         kicker = self._kicker({}).with_schedule_id(schedule_id_of(player_id)).with_labels(**_labels(player_id, minutes))
@@ -160,14 +159,17 @@ def _cron(player_id: int, minutes: int) -> str:
     return interval_to_cron(minutes, phase_s(player_id, minutes))
 
 
-def _particulars(player_id: int, minutes: int) -> dict[str, object]:
-    """The fields in which players' schedules differ."""
-    return {
-        "schedule_id": schedule_id_of(player_id),
+def _draft(common: dict[str, object], player_id: int, minutes: int) -> Draft:
+    """A player's schedule, given what all have in common."""
+    schedule_id = schedule_id_of(player_id)
+    particulars = {
+        "schedule_id": schedule_id,
         "labels": _labels(player_id, minutes),
         "args": [player_id],
         "cron": _cron(player_id, minutes),
     }
+    first_fire = partial(next_beat, interval_minutes=minutes, phase_s=phase_s(player_id, minutes))
+    return Draft(schedule_id, msgspec.json.encode(common | particulars), first_fire)
 
 
 class _Nowhere(ScheduleSource):

@@ -1,9 +1,9 @@
-"""Which minutes a cron expression (five fields, UTC) matches, before and after a given time. Pure.
+"""Which minutes a cron expression (five fields) matches, before and after a given time. Pure.
 
 Days and hours without a match are passed over whole, so that a yearly cron is as quick to ask as an hourly one.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pycron  # type: ignore[import-untyped]
 
@@ -15,20 +15,32 @@ _LOOKED_AHEAD = 8 * 366 * _DAY
 _LOOKED_BACK = 32 * _DAY
 
 
-def next_run(cron: str, after: datetime) -> datetime:
-    """The first matching minute strictly after `after` (aware). Raises ValueError where the cron never fires."""
+def run_after(cron: str, after: datetime, zone: tzinfo = UTC) -> datetime | None:
+    """The first minute strictly after `after` (aware) that the cron matches in `zone`; None where it never fires."""
     at = after.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
     last = at + _LOOKED_AHEAD
     while at < last:
-        missed = _first_mismatch(cron, at)
+        local = at.astimezone(zone)
+        missed = _first_mismatch(cron, local)
         if missed is None:
             return at
-        at = _beginning(at, missed) + missed
-    raise ValueError(f"the cron never fires: {cron!r}")
+        if missed is _DAY:  # however long the day is where clocks are changed
+            at = (local.replace(hour=0, minute=0, fold=0) + _DAY).astimezone(UTC)
+        else:
+            at += _HOUR - local.minute * _MINUTE if missed is _HOUR else _MINUTE
+    return None
+
+
+def next_run(cron: str, after: datetime) -> datetime:
+    """The first matching minute (UTC) strictly after `after` (aware). Raises ValueError where the cron never fires."""
+    at = run_after(cron, after)
+    if at is None:
+        raise ValueError(f"the cron never fires: {cron!r}")
+    return at
 
 
 def latest_run(cron: str, at: datetime) -> datetime | None:
-    """The newest matching minute that begins at or before `at` (aware); None without one in the last 32 days."""
+    """The newest matching minute (UTC) that begins at or before `at` (aware); None without one in the last 32 days."""
     at = at.astimezone(UTC).replace(second=0, microsecond=0)
     first = at - _LOOKED_BACK
     while at >= first:

@@ -29,6 +29,7 @@ from osrsdiff import logs
 from osrsdiff.errors import OsrsdiffError
 from osrsdiff.scheduling import identity, tickets
 from osrsdiff.scheduling.claims import Claims, Terms
+from osrsdiff.scheduling.drafts import Draft, draft_of
 from osrsdiff.scheduling.keys import Keyring, Keys, LoadPrefix
 from osrsdiff.scheduling.outage import AWAY, Outage, reaching_redis
 from osrsdiff.scheduling.silence import Silence
@@ -168,13 +169,17 @@ class PlayerScheduleSource(ListRedisScheduleSource):
     async def add_schedules(
         self, schedules: Iterable[ScheduledTask], *, first_fires: Mapping[str, float] | None = None
     ) -> int:
+        """Writes many schedules; how many were new or different. `first_fires`: see `add_drafts`."""
+        return await self.add_drafts(map(draft_of, schedules), first_fires=first_fires)
+
+    async def add_drafts(self, drafts: Iterable[Draft], *, first_fires: Mapping[str, float] | None = None) -> int:
         """Writes many schedules; how many were new or different.
 
         One that is there unchanged keeps its next fire; any other begins with the epoch second that `first_fires` has
         for its id, else with its first fire from now.
         """
         with reaching_redis():
-            return await self._store.add(await self._ready(), schedules, first_fires or {})
+            return await self._store.add(await self._ready(), drafts, first_fires or {})
 
     async def delete_schedule(self, schedule_id: str) -> None:
         """Removes a schedule; what was claimed of it is not sent any more."""
@@ -194,7 +199,7 @@ class PlayerScheduleSource(ListRedisScheduleSource):
         with reaching_redis():
             return await self._store.get(await self._ready(), schedule_ids)
 
-    async def compare(self, expected: Iterable[ScheduledTask]) -> Comparison:
+    async def compare(self, expected: Iterable[Draft]) -> Comparison:
         """Which of the expected schedules are missing, and which are stored differently."""
         with reaching_redis():
             return await self._store.compare(await self._ready(), expected)

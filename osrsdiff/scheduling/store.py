@@ -9,15 +9,15 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from taskiq import ScheduledTask
 
-from osrsdiff.scheduling import fires, scripts
+from osrsdiff.scheduling import scripts
+from osrsdiff.scheduling.constants import SOONEST_S
+from osrsdiff.scheduling.drafts import Draft
 from osrsdiff.scheduling.keys import Keys, text
 
 T = TypeVar("T")
 
 CHUNK = 1_000
 """So many in one round trip: Redis is busy for a few milliseconds at most."""
-SOONEST_S = 10.0
-"""A fire is never moved nearer than this."""
 FAR_S = 2 * 86_400
 """A next fire so long after the first one from now was written by a clock that was wrong."""
 
@@ -40,7 +40,7 @@ class ScheduleStore:
         self._delete = redis.register_script(scripts.DELETE)
         self._postpone = redis.register_script(scripts.POSTPONE)
 
-    async def add(self, keys: Keys, schedules: Iterable[ScheduledTask], first_fires: Mapping[str, float]) -> int:
+    async def add(self, keys: Keys, drafts: Iterable[Draft], first_fires: Mapping[str, float]) -> int:
         """Writes schedules; how many were new or different.
 
         One that is there unchanged keeps its next fire. Any other begins with what `first_fires` says, else with its
@@ -49,12 +49,11 @@ class ScheduleStore:
         changed = 0
         seconds, microseconds = await self._redis.time()
         now = seconds + microseconds / 1e6
-        for chunk in chunks(schedules):
-            arguments: list[str] = [str(FAR_S)]
-            for schedule in chunk:
-                first = first_fires.get(schedule.schedule_id)
-                at = fires.first_fire(schedule, now) if first is None else first
-                arguments += (schedule.schedule_id, as_json(schedule), f"{at:.6f}")
+        for chunk in chunks(drafts):
+            ids = [draft.id for draft in chunk]
+            stored = [draft.json for draft in chunk]
+            first = [first_fires[draft.id] if draft.id in first_fires else draft.first_fire(now) for draft in chunk]
+            arguments: list[float | str | bytes] = [FAR_S, *ids, *stored, *(f"{at:.6f}" for at in first)]
             changed += await self._add(keys=script_keys(keys), args=arguments)
         return changed
 
@@ -74,21 +73,21 @@ class ScheduleStore:
                     found[schedule_id] = ScheduledTask.model_validate_json(raw)
         return found
 
-    async def compare(self, keys: Keys, expected: Iterable[ScheduledTask]) -> Comparison:
+    async def compare(self, keys: Keys, expected: Iterable[Draft]) -> Comparison:
         """How what is stored differs from what should be."""
         comparison = Comparison([], [])
         for chunk in chunks(expected):
-            ids = [schedule.schedule_id for schedule in chunk]
+            ids = [draft.id for draft in chunk]
             async with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.hmget(keys.schedules, ids)
                 pipeline.zmscore(keys.due, ids)
                 pipeline.time()
                 stored, scores, (seconds, _) = await pipeline.execute()
-            for schedule, raw, score in zip(chunk, stored, scores, strict=True):
-                if raw is None or score is None:
-                    comparison.missing.append(schedule.schedule_id)
-                elif not _is_same(schedule, raw) or score > fires.first_fire(schedule, seconds) + FAR_S:
-                    comparison.different.append(schedule.schedule_id)
+            for draft, found, score in zip(chunk, stored, scores, strict=True):
+                if found is None or score is None:
+                    comparison.missing.append(draft.id)
+                elif found != draft.json or score > draft.first_fire(seconds) + FAR_S:
+                    comparison.different.append(draft.id)
         return comparison
 
     async def pages(self, keys: Keys, size: int) -> AsyncIterator[list[str]]:
@@ -137,17 +136,8 @@ def script_keys(keys: Keys) -> list[str]:
     return [keys.schedules, keys.due, keys.claims, keys.leases, keys.moved]
 
 
-def as_json(schedule: ScheduledTask) -> str:
-    """The schedule as it is stored; the same for the same."""
-    return schedule.model_dump_json(exclude_none=True)
-
-
 def chunks(items: Iterable[T]) -> Iterator[list[T]]:
     """The items, so many at a time as go out together."""
     rest = iter(items)
     while chunk := list(islice(rest, CHUNK)):
         yield chunk
-
-
-def _is_same(schedule: ScheduledTask, raw: bytes) -> bool:
-    return raw == as_json(schedule).encode()

@@ -4,6 +4,7 @@ import secrets
 
 from redis.asyncio import Redis
 
+from osrsdiff.scheduling.keys import Keys
 from osrsdiff.scheduling.outage import reaching_redis
 
 _LONGEST_S = 3_600
@@ -14,7 +15,7 @@ class Witness:
 
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
-        self._key = f"{prefix}witness:{secrets.token_hex(8)}"
+        self._key = Keys(prefix).witness(secrets.token_hex(8))
 
     async def place(self) -> None:
         """From now on it sees what happens."""

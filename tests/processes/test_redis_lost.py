@@ -14,7 +14,7 @@ import anyio
 
 from osrsdiff import embedded_redis, redis_client
 
-NAME = "Mudlark Jo"
+NAME, LATER = "Mudlark Jo", "bench 1"
 
 
 def flush(run: Any) -> None:
@@ -26,8 +26,8 @@ def flush(run: Any) -> None:
     anyio.run(flushall)
 
 
-def is_scheduled(run: Any) -> bool:
-    shown = run.command("player", "show", NAME, "--json")
+def is_scheduled(run: Any, name: str = NAME) -> bool:
+    shown = run.command("player", "show", name, "--json")
     return shown.returncode == 0 and json.loads(shown.stdout)["next_fetch_at"] is not None
 
 
@@ -74,28 +74,20 @@ def damage(run: Any) -> None:
             appends.write(bytes(size // 2))
 
 
-def test_schedules_that_redis_lost_between_two_runs_are_made_again(
+def test_what_redis_lost_or_never_got_between_two_runs_is_there_in_the_next(
     start_run: Callable[..., Any], eventually: Callable[..., None]
 ) -> None:
     first = start_run().ready()
     assert first.command("player", "add", NAME, "--no-wait").returncode == 0
     assert first.program.stop(signal.SIGTERM) == 0
     shutil.rmtree(first.data_dir / "redis")
-    second = start_run(first.data_dir).ready()
-    eventually(lambda: is_scheduled(second), "the schedule is there again", 30)
-
-
-def test_a_player_added_while_nothing_runs_is_fetched_by_the_next_run(
-    start_run: Callable[..., Any], eventually: Callable[..., None]
-) -> None:
-    first = start_run().ready()
-    first.program.stop(signal.SIGTERM)
-    added = first.command("player", "add", NAME, "--interval", "1440")
+    added = first.command("player", "add", LATER, "--interval", "1440")
     assert added.returncode == 0
     assert "osrsdiff run" in added.stdout + added.stderr
     second = start_run(first.data_dir).ready()
-    eventually(lambda: is_scheduled(second), "the player is scheduled", 30)
-    second.program.line("player fetched.* schedule_id=player_fetch_1 ", 30)
+    eventually(lambda: is_scheduled(second), "the lost schedule is there again", 30)
+    eventually(lambda: is_scheduled(second, LATER), "who was added while nothing ran is scheduled", 30)
+    second.program.line("player fetched.* schedule_id=player_fetch_2 ", 30)
 
 
 def test_a_configured_redis_that_comes_back_empty_is_filled_again(

@@ -4,7 +4,10 @@ import json
 import signal
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 NAME = "Mudlark Jo"
 PATH = "/api/v1/players/mudlark%20jo"
@@ -48,28 +51,40 @@ def test_a_scheduled_fetch_stores_a_difference_that_the_api_shows(
     assert not (run.data_dir / "redis" / "notify").exists()
 
 
-def test_history_and_schedule_survive_a_restart(start_run: Callable[..., Any]) -> None:
-    first = start_run().ready()
+@dataclass
+class Restarted:
+    """An instance that was stopped and started again. `first`: its first run, which has ended."""
+
+    first: Any
+    before: Any
+    second: Any
+
+
+@pytest.fixture(scope="module")
+def restarted(start_lasting_run: Callable[..., Any]) -> Restarted:
+    first = start_lasting_run().ready()
     assert first.command("player", "add", NAME).returncode == 0
     before = first.get(PATH)[1]
     assert first.program.stop(signal.SIGINT) == 0
-    second = start_run(first.data_dir).ready()
-    assert second.get(PATH)[1]["last_look_at"] == before["last_look_at"]
-    assert json.loads(second.command("player", "show", NAME, "--json").stdout)["next_fetch_at"] is not None
+    return Restarted(first, before, start_lasting_run(first.data_dir).ready())
 
 
-def test_the_first_run_prints_the_admin_token_once(start_run: Callable[..., Any]) -> None:
-    first = start_run().ready()
-    token = (first.data_dir / "admin-token").read_text().strip()
-    assert (first.data_dir / "admin-token").stat().st_mode & 0o777 == 0o600
-    assert sum(token in line for line in first.program.lines) == 1
-    first.program.stop()
-    second = start_run(first.data_dir).ready()
-    assert not any(token in line for line in second.program.lines)
+def test_history_and_schedule_survive_a_restart(restarted: Restarted) -> None:
+    assert restarted.second.get(PATH)[1]["last_look_at"] == restarted.before["last_look_at"]
+    shown = restarted.second.command("player", "show", NAME, "--json")
+    assert json.loads(shown.stdout)["next_fetch_at"] is not None
 
 
-def test_sighup_changes_nothing_and_says_so(start_run: Callable[..., Any]) -> None:
-    run = start_run().ready()
+def test_the_first_run_prints_the_admin_token_once(restarted: Restarted) -> None:
+    file = restarted.first.data_dir / "admin-token"
+    token = file.read_text().strip()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert sum(token in line for line in restarted.first.program.lines) == 1
+    assert not any(token in line for line in restarted.second.program.lines)
+
+
+def test_sighup_changes_nothing_and_says_so(restarted: Restarted) -> None:
+    run = restarted.second
     run.program.process.send_signal(signal.SIGHUP)
     run.program.line("nothing reloaded: restart osrsdiff")
     assert run.get("/readyz")[0] == 200

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 SPEED = 60
-RUNS_S = 12.0
+RUNS_S = 8.0
 LATEST_S = 20.0
 """10 s after a kill; as much again where who takes over is killed over the same fire."""
 PREFIX = "osrsdiff:two:"

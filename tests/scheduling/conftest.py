@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 from redis.asyncio import Redis
@@ -120,3 +120,17 @@ async def send(
         return False
 
     return once
+
+
+@pytest.fixture
+def put() -> Callable[..., Awaitable[None]]:
+    """Adds schedules to a source whose first fire is at a time, or one by one at each of several."""
+
+    async def add(
+        source: PlayerScheduleSource, schedules: Sequence[ScheduledTask], at: float | Sequence[float]
+    ) -> None:
+        fires = [at] * len(schedules) if isinstance(at, float | int) else at
+        first = {schedule.schedule_id: fire for schedule, fire in zip(schedules, fires, strict=True)}
+        await source.add_schedules(schedules, first_fires=first)
+
+    return add

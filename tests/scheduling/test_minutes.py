@@ -2,10 +2,11 @@
 
 import time
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from osrsdiff.scheduling.minutes import latest_run, next_run
+from osrsdiff.scheduling.minutes import latest_run, next_run, run_after
 
 
 def at(text: str) -> datetime:
@@ -57,3 +58,23 @@ def test_a_daily_cron_is_found_quickly() -> None:
         next_run("20 3 * * *", at("2026-05-01 03:20"))
         latest_run("20 3 * * *", at("2026-05-01 03:19"))
     assert time.process_time() - began < 10 * 0.05
+
+
+@pytest.mark.parametrize(
+    ("cron", "after", "runs"),
+    [
+        # clocks are set back over this: its minutes come twice
+        ("30 1 * * *", "2026-11-01 04:00", ["2026-11-01 05:30", "2026-11-01 06:30", "2026-11-02 06:30"]),
+        # and forward over this: it does not come on that day
+        ("30 2 * * *", "2026-03-07 08:00", ["2026-03-09 06:30"]),
+        ("0 0 9 3 *", "2026-03-07 08:00", ["2026-03-09 04:00", "2027-03-09 05:00"]),
+    ],
+)
+def test_in_a_zone_that_changes_its_clocks_no_minute_is_passed_over(cron: str, after: str, runs: list[str]) -> None:
+    found, now = [], at(after)
+    for _ in runs:
+        fire = run_after(cron, now, ZoneInfo("America/New_York"))
+        assert fire is not None
+        found.append(fire)
+        now = fire
+    assert found == [at(run) for run in runs]

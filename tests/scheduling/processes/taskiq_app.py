@@ -60,7 +60,7 @@ def create_broker() -> StreamBroker:
 
 
 def create_scheduler() -> TaskiqScheduler:
-    return TaskiqScheduler(create_broker(), [PlayerScheduleSource(redis, load_prefix, max_queue=100_000)])
+    return TaskiqScheduler(create_broker(), [PlayerScheduleSource(redis, load_prefix, max_queue=100_000, lease_s=5.0)])
 
 
 def create_doomed_scheduler() -> TaskiqScheduler:
