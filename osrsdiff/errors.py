@@ -2,13 +2,22 @@
 
 OsrsdiffError
 ├── UserError                  what somebody asked can't be done as asked; the message says what to do
+│   ├── CannotCompare          too few players, or too many
+│   ├── GroupExists
+│   ├── GroupNotFound
+│   ├── InvalidGroup           a group's name, key or list of members that can't be read
 │   ├── InvalidUsername
 │   ├── InvalidInterval
 │   ├── InvalidPeriod
+│   ├── InvalidTime
+│   ├── InvalidZone
 │   ├── InvalidCursor          what should continue a list continues none
 │   ├── JobNotFound
+│   ├── MetricNotFound
+│   ├── NotAMember
 │   ├── PlayerExists
 │   ├── PlayerNotFound
+│   ├── PlayersNotFound
 │   └── TokenNotFound
 ├── SetupError                 this process can't start or go on as configured; a person must act
 │   ├── ConfigError
@@ -30,7 +39,7 @@ OsrsdiffError
         └── UnderWay           somebody else is asking for the same player just now
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 
@@ -53,6 +62,36 @@ class OsrsdiffError(Exception):
 
 class UserError(OsrsdiffError):
     """What was asked can't be done as asked."""
+
+
+class CannotCompare(UserError):
+    """Fewer or more players than can stand side by side."""
+
+    def __init__(self, least: int, most: int, given: int) -> None:
+        self.given = given
+        super().__init__(
+            f"Name {least} to {most} players; {given} {'is' if given == 1 else 'are'} given, each counted once."
+        )
+
+
+class GroupExists(UserError):
+    """Another group has this key."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"There is a group with the key {key!r} already; give another name, or a key of its own.")
+
+
+class GroupNotFound(UserError):
+    """No group has this key."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"No group is called {key[:60]!r}. Those that there are: osrsdiff group list")
+
+
+class InvalidGroup(UserError):
+    """A group's name, key, description, or a role or list of members, outside the rules."""
 
 
 class InvalidUsername(UserError):
@@ -78,6 +117,22 @@ class InvalidPeriod(UserError):
     """A period or window that can't be read."""
 
 
+class InvalidTime(UserError):
+    """What should be a date or a time is none."""
+
+    def __init__(self, given: str) -> None:
+        self.given = given
+        super().__init__(f"{given[:40]!r} is no time; write 2026-01-31 or 2026-01-31T12:00:00Z.")
+
+
+class InvalidZone(UserError):
+    """No time zone has this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"No time zone is called {name[:40]!r}: give an IANA name such as Europe/Berlin, or UTC.")
+
+
 class InvalidCursor(UserError):
     """What should say where a page begins says nothing, or belongs to another list."""
 
@@ -91,6 +146,25 @@ class JobNotFound(UserError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
         super().__init__(f"No job is called {name[:40]!r}. There are: {', '.join(known)}.")
+
+
+class NotAMember(UserError):
+    """The player is not in the group."""
+
+    def __init__(self, username: str, group: str) -> None:
+        self.username = username
+        self.group = group
+        super().__init__(f"{username[:40]} is not in the group {group}.")
+
+
+class MetricNotFound(UserError):
+    """Neither the game nor anything seen so far has such a metric."""
+
+    def __init__(self, metric: str) -> None:
+        self.metric = metric
+        super().__init__(
+            f"No metric is called {metric[:60]!r}. A player's current sheet, `stats`, lists the metrics by their keys."
+        )
 
 
 class PlayerExists(UserError):
@@ -107,6 +181,14 @@ class PlayerNotFound(UserError):
     def __init__(self, username: str) -> None:
         self.username = username
         super().__init__(f"No tracked player is called {username!r}. Add it with: osrsdiff player add {username!r}")
+
+
+class PlayersNotFound(UserError):
+    """Nobody of these names is tracked."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        super().__init__(f"Not tracked: {', '.join(names)}. Add them with: osrsdiff player add")
 
 
 class TokenNotFound(UserError):

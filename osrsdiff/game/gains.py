@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from osrsdiff.game.levels import level_for_xp
-from osrsdiff.game.metrics import KNOWN, OVERALL, MetricKind, kind_of, may_fall
+from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of, may_fall, place_of
 from osrsdiff.game.periods import Window
 
 
@@ -50,12 +50,16 @@ class Gain(Struct, frozen=True):
 
 
 class PlayerGains(Struct, frozen=True):
-    """A player's gains over a window. `start`, `end`: how sure each end is, None where no look is on that side."""
+    """A player's gains over a window. `start`, `end`: how sure each end is, None where no look is on that side.
+
+    `ranks_today`: those of the metrics in `gains` at the last look, whenever the window ends: ranks also drift.
+    """
 
     window: Window
     start: Bracket | None
     end: Bracket | None
     gains: list[Gain]
+    ranks_today: Mapping[str, int | None] = {}
 
 
 def gains_between(
@@ -63,6 +67,7 @@ def gains_between(
 ) -> list[Gain]:
     """One gain for each metric known at the end, zeros included; overall, skills, bosses, activities, most moved first.
 
+    Xp, kills and scores don't compare, so what moved most is first among its kind.
     `first_inside` is asked only for metrics that are not in `at_start`.
     """
     gains = []
@@ -99,9 +104,7 @@ def level_of(metric: str, known: Known) -> int | None:
 
 
 _KINDS = {kind: place for place, kind in enumerate(MetricKind)}
-_PLACES = {metric.key: place for place, metric in enumerate(KNOWN)}
 
 
-def _most_moved_first(gain: Gain) -> tuple[bool, int, int, int, str]:
-    place = _PLACES.get(gain.metric, len(_PLACES))
-    return gain.metric != OVERALL, _KINDS[kind_of(gain.metric)], -abs(gain.gained), place, gain.metric
+def _most_moved_first(gain: Gain) -> tuple[bool, int, int, tuple[int, str]]:
+    return gain.metric != OVERALL, _KINDS[kind_of(gain.metric)], -abs(gain.gained), place_of(gain.metric)

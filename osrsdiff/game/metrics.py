@@ -89,6 +89,8 @@ REQUIRED_SKILLS: frozenset[str] = SKILLS - {"sailing"}
 # LMS and PvP Arena are ratings; every other score only grows.
 _RATINGS = frozenset({"lms_rank", "pvp_arena_rank"})
 
+_PLACES = {metric.key: place for place, metric in enumerate(KNOWN)}
+
 _kinds: dict[str, MetricKind] = {}
 _names: dict[str, str] = {}
 _skills_by_name: dict[str, Metric] = {}
@@ -127,6 +129,11 @@ def kind_of(key: str) -> MetricKind:
 def name_of(key: str) -> str:
     """The hiscores' own name of a metric; the key where it is unknown here."""
     return _names.get(key, key)
+
+
+def place_of(key: str) -> tuple[int, str]:
+    """Where a metric stands among others: in the hiscores' order, those that are new behind, by key."""
+    return _PLACES.get(key, len(_PLACES)), key
 
 
 def may_fall(key: str) -> bool:

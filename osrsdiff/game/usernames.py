@@ -1,6 +1,7 @@
 """What is a player's name. Two spellings that the game takes for the same player become the same canonical name."""
 
 import re
+from functools import lru_cache
 
 from osrsdiff.errors import InvalidUsername
 
@@ -10,6 +11,7 @@ _SEPARATORS = re.compile(r"[ _-]+")
 _BLANKS = re.compile(r" +")
 
 
+@lru_cache(maxsize=4_096)
 def canonical(raw: str) -> str:
     """The name that identifies a player: lower case, words joined by single spaces.
 

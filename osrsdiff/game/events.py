@@ -1,0 +1,143 @@
+"""What happened to a player, each thing once: its kinds, how a look comes to them, and how they read. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from osrsdiff.game.achievements import Measure, Reached, Rule
+from osrsdiff.game.levels import level_for_xp
+from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of, name_of
+from osrsdiff.game.records import Record
+from osrsdiff.game.snapshots import Difference, Reading
+from osrsdiff.game.thresholds import counted_in
+
+
+class EventKind(StrEnum):
+    """What kinds of things happen. What `value`, `before` and `detail` of an event say stands beside each."""
+
+    FIRST_SEEN = "first_seen"
+    """The first look that gave data."""
+    LEVEL_UP = "level_up"
+    """`value`: the new level of a skill, `before`: the old one."""
+    ACHIEVEMENT = "achievement"
+    """`value`: the threshold, `detail`: the measure."""
+    RECORD = "record"
+    """`value`: the gain, `before`: the record that it beat, `detail`: the period."""
+    NOT_FOUND = "not_found"
+    """The hiscores have not listed the player for days; `after` is the last look that gave data."""
+    MODE_CHANGE = "mode_change"
+    """`detail`: the new game mode."""
+    NAME_CHANGE = "name_change"
+    """`detail`: the new name."""
+    FLAGGED = "flagged"
+    """`detail`: why."""
+
+
+KIND_CODES: Mapping[EventKind, int] = {kind: code for code, kind in enumerate(EventKind, start=1)}
+"""How kinds are stored; new ones come last."""
+
+
+class Event(Struct, frozen=True):
+    """Something that happened between the looks `after` and `at`; `after` None: nobody knows since when."""
+
+    kind: EventKind
+    at: datetime
+    after: datetime | None
+    metric: str | None = None
+    value: int | None = None
+    before: int | None = None
+    detail: str | None = None
+
+
+def first_seen(found: Difference) -> list[Event]:
+    """That the player was seen, at the first look."""
+    return [Event(EventKind.FIRST_SEEN, found.looked_at, None)] if found.is_first_look else []
+
+
+def level_ups(found: Difference) -> list[Event]:
+    """An event for each skill whose level rose; none for one that was not known before, nor for Overall."""
+    ups = []
+    for change in found.changes:
+        if change.first_seen or change.metric == OVERALL or kind_of(change.metric) is not MetricKind.SKILL:
+            continue
+        before, level = _level(change.before), _level(change.after)
+        if before is not None and level is not None and level > before:
+            at, after = found.looked_at, found.previous_look_at
+            ups.append(Event(EventKind.LEVEL_UP, at, after, change.metric, level, before))
+    return ups
+
+
+def of_achievement(reached: Reached) -> Event:
+    """The event of a threshold passed at a known time. Raises ValueError for one without."""
+    if reached.at is None:
+        raise ValueError(f"nobody knows when {reached.rule.name} was reached")
+    return Event(
+        EventKind.ACHIEVEMENT,
+        reached.at,
+        reached.after,
+        reached.metric,
+        reached.threshold,
+        detail=reached.measure.value,
+    )
+
+
+def of_record(record: Record, before: int) -> Event:
+    """The event of a record that beats a gain of `before`."""
+    return Event(
+        EventKind.RECORD, record.end, record.start, record.metric, record.gained, before, detail=record.period.value
+    )
+
+
+def not_found(at: datetime, last_look_at: datetime | None) -> Event:
+    """That the player counts as not found from `at` on."""
+    return Event(EventKind.NOT_FOUND, at, last_look_at)
+
+
+def title(event: Event) -> str:
+    """What happened, in a few words, without whom and when: 99 Attack, level 78 in Slayer, from 77."""
+    match event.kind:
+        case EventKind.FIRST_SEEN:
+            return "first seen"
+        case EventKind.LEVEL_UP:
+            return f"level {event.value} in {_name(event)}, from {event.before}"
+        case EventKind.ACHIEVEMENT:
+            return Rule(event.metric or "", Measure(event.detail or ""), event.value or 0).name
+        case EventKind.RECORD:
+            gain = event.value or 0
+            return f"best {event.detail}: {gain:,} {counted_in(event.metric or '', gain)}, {event.before or 0:,} before"
+        case EventKind.NOT_FOUND:
+            return "not found on the hiscores"
+        case EventKind.MODE_CHANGE:
+            return f"game mode is now {event.detail}"
+        case EventKind.NAME_CHANGE:
+            return f"now called {event.detail}"
+        case EventKind.FLAGGED:
+            return f"flagged: {event.detail}"
+
+
+def when(event: Event) -> str:
+    """Between which looks it happened, in UTC: between 10:00 and 16:00 UTC on 2026-01-31."""
+    at, after = event.at.astimezone(UTC), event.after and event.after.astimezone(UTC)
+    if event.kind is EventKind.NOT_FOUND:
+        seen = f", last seen {after:{_MINUTE}} UTC" if after else ""
+        return f"{at:{_MINUTE}} UTC{seen}"
+    if after is None:
+        return f"{at:{_MINUTE}} UTC"
+    if after.date() == at.date():
+        return f"between {after:%H:%M} and {at:%H:%M} UTC on {at:%Y-%m-%d}"
+    return f"between {after:{_MINUTE}} and {at:{_MINUTE}} UTC"
+
+
+_MINUTE = "%Y-%m-%d %H:%M"
+
+
+def _name(event: Event) -> str:
+    return name_of(event.metric or "")
+
+
+def _level(reading: Reading | None) -> int | None:
+    if reading is None or reading.value is None:
+        return None
+    return level_for_xp(reading.value) if reading.level is None else reading.level
