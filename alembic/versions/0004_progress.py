@@ -23,11 +23,12 @@ def _metric(table: str) -> sa.ForeignKeyConstraint:
 def upgrade() -> None:
     """Makes the tables."""
     op.add_column("players", sa.Column("reckoned_by", sa.Integer))
+    op.create_index("ix_players_reckoned_by", "players", ["reckoned_by"])
     op.create_index(
         "ix_snapshots_falls",
         "snapshots",
-        ["player_id", "taken_at"],
-        sqlite_where=sa.text("has_fall"),
+        ["player_id", "has_fall", "taken_at"],
+        sqlite_where=sa.text("has_fall = 1"),
         postgresql_where=sa.text("has_fall"),
     )
     op.create_table(
@@ -75,6 +76,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_events_at", "events", ["at"])
     op.create_index("ix_events_player_id_at", "events", ["player_id", "at"])
+    op.create_index("ix_events_kind_at", "events", ["kind", "at"])
     op.create_table(
         "groups",
         sa.Column("id", sa.Integer, sa.Identity(), nullable=False),

@@ -19,12 +19,14 @@ NOTHING: Params = {}
 class Step(NamedTuple):
     """One statement of a batch. `params`: one row's values, or a sequence of them for one run each.
 
-    `must_hit`: where it touches no row, the rest of the batch is left out.
+    `must_hit`: where it touches no row, the rest of the batch is left out. `then`: the statement is a read, and this
+    makes further steps of its rows, which come next. It runs on any thread, and only computes.
     """
 
     statement: Executable
     params: Params | Sequence[Params] = NOTHING
     must_hit: bool = False
+    then: "Callable[[list[Row]], Sequence[Step]] | None" = None
 
 
 class MetricIds:
@@ -62,6 +64,9 @@ class Connection(Protocol):
 
     async def one(self, statement: Executable, params: Params = NOTHING) -> Row | None:
         """The first row, None where there is none."""
+
+    async def glance(self, statement: Executable, params: Params = NOTHING) -> Row | None:
+        """As `one`, for a single row that its key leads to: where the database is a file it is read here and now."""
 
     async def run(self, statement: Executable, params: Params = NOTHING) -> int:
         """How many rows the statement touched."""

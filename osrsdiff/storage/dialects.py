@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import (
     BigInteger,
     ClauseElement,
+    ColumnElement,
     Dialect,
     Executable,
     Integer,
@@ -52,6 +53,7 @@ SQLITE_PRAGMAS = (
 POSTGRES_SETTINGS = {
     "application_name": "osrsdiff",
     "jit": "off",  # compiling costs more than any statement here runs
+    "plan_cache_mode": "force_generic_plan",  # and so does planning it anew for each player
 }
 
 
@@ -131,6 +133,28 @@ def _write_json_items(items: JsonItems, compiler: SQLCompiler, **kw: Any) -> str
 @compiles(JsonItems, "postgresql")
 def _write_json_items_for_postgres(items: JsonItems, compiler: SQLCompiler, **kw: Any) -> str:
     return f"json_array_elements_text(CAST({compiler.process(items.clauses, **kw)} AS JSON))"
+
+
+class JsonPart(FunctionElement[int]):
+    """One number of a JSON list that is itself an item of `JsonItems`: `JsonPart(item, 0)` is the first."""
+
+    name = "json_part"
+    type = BigInteger()
+    inherit_cache = False
+
+    def __init__(self, item: ColumnElement[str], place: int) -> None:
+        super().__init__(item)
+        self.place = place
+
+
+@compiles(JsonPart)
+def _write_json_part(part: JsonPart, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_extract({compiler.process(part.clauses, **kw)}, '$[{part.place}]')"
+
+
+@compiles(JsonPart, "postgresql")
+def _write_json_part_for_postgres(part: JsonPart, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST(CAST({compiler.process(part.clauses, **kw)} AS JSON) ->> {part.place} AS BIGINT)"
 
 
 TABLE_NAMES: dict[DialectName, Executable] = {

@@ -7,20 +7,10 @@ from sqlalchemy import Integer, bindparam, delete, func, insert, select
 
 from osrsdiff.errors import Outcome
 from osrsdiff.storage.connection import Connection
-from osrsdiff.storage.dialects import ID
 from osrsdiff.storage.epoch import moment, seconds
 from osrsdiff.storage.tables import fetch_failures, players
 
 PRUNED_AT_ONCE = 5_000
-
-
-class FetchFailure(Struct, frozen=True):
-    """One fetch without data."""
-
-    player_id: int
-    at: datetime
-    outcome: Outcome
-    message: str
 
 
 class RecentFailure(Struct, frozen=True):
@@ -34,12 +24,13 @@ class RecentFailure(Struct, frozen=True):
 
 
 _c = fetch_failures.c
-_columns = [_c[name] for name in FetchFailure.__struct_fields__]
 
-_ADD = insert(fetch_failures).values({name: bindparam(name) for name in FetchFailure.__struct_fields__}).inline()
-_RECENT = select(*_columns).order_by(_c.id.desc()).limit(bindparam("most", type_=Integer))
-_RECENT_OF_PLAYER = _RECENT.where(_c.player_id == bindparam("player_id", type_=ID))
-_RECENT_WITH_NAMES = (
+_ADD = (
+    insert(fetch_failures)
+    .values({name: bindparam(name) for name in ("player_id", "at", "outcome", "message")})
+    .inline()
+)
+_RECENT = (
     select(players.c.username, players.c.display_name, _c.at, _c.outcome, _c.message)
     .join_from(fetch_failures, players, players.c.id == _c.player_id)
     .order_by(_c.id.desc())
@@ -57,18 +48,9 @@ async def add(conn: Connection, player_id: int, *, at: datetime, outcome: Outcom
     await conn.run(_ADD, failure)
 
 
-async def recent(conn: Connection, *, limit: int, player_id: int | None = None) -> list[FetchFailure]:
-    """The newest failures first, of one player or of all."""
-    if player_id is None:
-        rows = await conn.all(_RECENT, {"most": limit})
-    else:
-        rows = await conn.all(_RECENT_OF_PLAYER, {"most": limit, "player_id": player_id})
-    return [FetchFailure(player, moment(at), Outcome(outcome), message) for player, at, outcome, message in rows]
-
-
-async def recent_with_names(conn: Connection, *, limit: int) -> list[RecentFailure]:
+async def recent(conn: Connection, *, limit: int) -> list[RecentFailure]:
     """The newest failures of all players, the newest first."""
-    rows = await conn.all(_RECENT_WITH_NAMES, {"most": limit})
+    rows = await conn.all(_RECENT, {"most": limit})
     return [RecentFailure(row[0], row[1], moment(row[2]), Outcome(row[3]), row[4]) for row in rows]
 
 

@@ -9,139 +9,183 @@ changed, so an end up to there is exact; past it the change may have come at any
 next snapshot, an end is exact up to the last look, and past it nobody has looked yet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, FromClause, and_, bindparam, case, func, select, true
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, and_, bindparam, case, func, or_, select, true
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from osrsdiff.game.gains import Bracket, Known, PlayerGains, gains_between
 from osrsdiff.game.periods import Window
+from osrsdiff.storage import players as players_table
+from osrsdiff.storage import sheets
 from osrsdiff.storage.connection import Connection, Row
 from osrsdiff.storage.dialects import ID, SECONDS
 from osrsdiff.storage.epoch import moment, seconds
 from osrsdiff.storage.metrics import by_id
-from osrsdiff.storage.tables import changes, metrics, player_states, snapshots
+from osrsdiff.storage.players import Player
+from osrsdiff.storage.tables import changes, metrics, player_states, players, snapshots
 
-_player_id = bindparam("player_id", type_=ID)
 _start = bindparam("start", type_=SECONDS)
 _end = bindparam("end", type_=SECONDS)
+_at_start, _at_end = changes.alias("at_start"), changes.alias("at_end")
+_all_metrics = select(metrics.c.id.label("metric_id")).subquery("all_metrics")
+_first, _last, _at = func.min(changes.c.taken_at), func.max(changes.c.taken_at), changes.c.taken_at
+
+Whose = ColumnElement[int]
+"""A player's id, as part of a statement."""
 
 
-def _change(of: FromClause, time: ColumnElement[int], *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+def _gains(whose: Whose) -> Select[tuple[int, ...]]:
+    """A row for each metric that changed since the start, at least one row: the looks around, then both states."""
+    looks, ends = _looks(whose).cte("looks"), _ends(whose)
+
+    def is_change(change: NamedFromClause, time: ColumnElement[int]) -> ColumnElement[bool]:
+        return and_(change.c.player_id == whose, change.c.metric_id == ends.c.metric_id, change.c.taken_at == time)
+
+    # the sheet, once: a kilobyte
+    sheet = case((ends.c.metric_id == select(func.min(ends.c.metric_id)).scalar_subquery(), player_states.c.sheet))
+    return select(*looks.c, sheet, ends.c.metric_id, *_known_columns(_at_end), *_known_columns(_at_start)).select_from(
+        looks.join(player_states, player_states.c.player_id == whose)
+        .outerjoin(ends, true())
+        .outerjoin(_at_end, is_change(_at_end, ends.c.end_at))
+        .outerjoin(_at_start, is_change(_at_start, ends.c.start_at))
+    )
+
+
+def _ends(whose: Whose) -> NamedFromClause:
+    """When each metric took the values that it had at the start and at the end.
+
+    What has not changed since the start, most metrics in most windows, needs no second search.
+    """
+    newest = (
+        select(_all_metrics.c.metric_id, _change(whose, _all_metrics, _last, _at <= _end).label("end_at"))
+        .cte("newest")
+        .prefix_with("MATERIALIZED")
+    )
+    before = _change(whose, newest, _last, _at <= _start)
+    inside = _change(whose, newest, _first, _at > _start, _at <= _end)
+    start_at = case((newest.c.end_at > _start, func.coalesce(before, inside)), else_=None)
+    return (
+        select(newest.c.metric_id, newest.c.end_at, start_at.label("start_at"))
+        .where(newest.c.end_at.is_not(None), or_(newest.c.end_at > _start, bindparam("everything", type_=Integer) != 0))
+        .cte("ends")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+def _change(
+    whose: Whose, of: FromClause, time: ColumnElement[int], *conditions: ColumnElement[bool]
+) -> ColumnElement[int]:
     """The first or last time at which the metric at hand, a row of `of`, changed."""
     return (
         select(time)
-        .where(changes.c.player_id == _player_id, changes.c.metric_id == of.c.metric_id, *conditions)
+        .where(changes.c.player_id == whose, changes.c.metric_id == of.c.metric_id, *conditions)
         .correlate(of)
         .scalar_subquery()
     )
-
-
-def _first_snapshot(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
-    return (
-        select(func.min(snapshots.c.taken_at)).where(snapshots.c.player_id == _player_id, *conditions).scalar_subquery()
-    )
-
-
-_first, _last, _at = func.min(changes.c.taken_at), func.max(changes.c.taken_at), changes.c.taken_at
-
-_all_metrics = select(metrics.c.id.label("metric_id")).subquery("all_metrics")
-_newest = (
-    select(_all_metrics.c.metric_id, _change(_all_metrics, _last, _at <= _end).label("end_at"))
-    .cte("newest")
-    .prefix_with("MATERIALIZED")
-)
-# What has not changed since the start, most metrics in most windows, needs no second search.
-_ends = (
-    select(
-        _newest.c.metric_id,
-        _newest.c.end_at,
-        case(
-            (
-                _newest.c.end_at > _start,
-                func.coalesce(
-                    _change(_newest, _last, _at <= _start), _change(_newest, _first, _at > _start, _at <= _end)
-                ),
-            ),
-            else_=None,
-        ).label("start_at"),
-    )
-    .where(_newest.c.end_at.is_not(None))
-    .cte("ends")
-    .prefix_with("MATERIALIZED")
-)
-
-_after_start, _after_end = snapshots.alias("after_start"), snapshots.alias("after_end")
-_looks = (
-    select(
-        player_states.c.looked_at,
-        _first_snapshot().label("first_at"),
-        _after_start.c.previous_look_at.label("start_from"),
-        _after_start.c.taken_at.label("start_to"),
-        _after_end.c.previous_look_at.label("end_from"),
-        _after_end.c.taken_at.label("end_to"),
-    )
-    .select_from(player_states)
-    .outerjoin(
-        _after_start,
-        and_(
-            _after_start.c.player_id == player_states.c.player_id,
-            _after_start.c.taken_at == _first_snapshot(snapshots.c.taken_at > _start),
-        ),
-    )
-    .outerjoin(
-        _after_end,
-        and_(
-            _after_end.c.player_id == player_states.c.player_id,
-            _after_end.c.taken_at == _first_snapshot(snapshots.c.taken_at > _end),
-        ),
-    )
-    .where(player_states.c.player_id == _player_id)
-    .cte("looks")
-)
-
-_at_start, _at_end = changes.alias("at_start"), changes.alias("at_end")
-
-
-def _is_change(change: NamedFromClause, time: ColumnElement[int]) -> ColumnElement[bool]:
-    return and_(change.c.player_id == _player_id, change.c.metric_id == _ends.c.metric_id, change.c.taken_at == time)
 
 
 def _known_columns(change: NamedFromClause) -> list[ColumnElement[int]]:
     return [change.c.taken_at, change.c.value, change.c.rank, change.c.level]
 
 
-_GAINS = select(*_looks.c, _ends.c.metric_id, *_known_columns(_at_end), *_known_columns(_at_start)).select_from(
-    _looks.outerjoin(_ends, true())
-    .outerjoin(_at_end, _is_change(_at_end, _ends.c.end_at))
-    .outerjoin(_at_start, _is_change(_at_start, _ends.c.start_at))
-)
+def _looks(whose: Whose) -> Select[tuple[int, ...]]:
+    """The last look, the first one, and the next snapshots after both ends with the looks before them."""
+    after_start, after_end = snapshots.alias("after_start"), snapshots.alias("after_end")
 
+    def first(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+        return (
+            select(func.min(snapshots.c.taken_at)).where(snapshots.c.player_id == whose, *conditions).scalar_subquery()
+        )
 
-async def gains(conn: Connection, player_id: int, window: Window) -> PlayerGains:
-    """What the player gained over `window`; no gains and no brackets where nobody has looked yet."""
-    start, end = seconds(window.start), seconds(window.end)
-    rows = await conn.all(_GAINS, {"player_id": player_id, "start": start, "end": end})
-    if not rows:
-        return PlayerGains(window, None, None, [])
-    looked_at, first_at, start_from, start_to, end_from, end_to = rows[0][:6]
-    at_start, first_inside, at_end = await _states_by_metric(conn, start, rows)
-    return PlayerGains(
-        window,
-        _bracket(window.start, first_at, looked_at, start_from, start_to),
-        _bracket(window.end, first_at, looked_at, end_from, end_to),
-        gains_between(at_start, first_inside, at_end),
+    def follows(snapshot: NamedFromClause, time: ColumnElement[int]) -> ColumnElement[bool]:
+        return and_(snapshot.c.player_id == whose, snapshot.c.taken_at == first(snapshots.c.taken_at > time))
+
+    return (
+        select(
+            player_states.c.looked_at,
+            first().label("first_at"),
+            after_start.c.previous_look_at.label("start_from"),
+            after_start.c.taken_at.label("start_to"),
+            after_end.c.previous_look_at.label("end_from"),
+            after_end.c.taken_at.label("end_to"),
+        )
+        .select_from(player_states)
+        .outerjoin(after_start, follows(after_start, _start))
+        .outerjoin(after_end, follows(after_end, _end))
+        .where(player_states.c.player_id == whose)
     )
 
 
-async def _states_by_metric(conn: Connection, start: int, rows: Sequence[Row]) -> tuple[dict[str, Known], ...]:
+_GAINS = _gains(bindparam("player_id", type_=ID))
+
+_named = players.c.username == bindparam("username")
+_of_name = _gains(select(players.c.id).where(_named).scalar_subquery()).subquery("gains")
+_PLAYER_AND_GAINS = (
+    select(*players_table.COLUMNS, *_of_name.c).select_from(players).outerjoin(_of_name, true()).where(_named)
+)
+
+
+async def gains(conn: Connection, player_id: int, window: Window, *, everything: bool = True) -> PlayerGains:
+    """What the player gained over `window`; no gains and no brackets where nobody has looked yet.
+
+    `everything`: also the metrics that did not change inside it.
+    """
+    rows = await conn.all(_GAINS, {"player_id": player_id, **_params(window, everything)})
+    return await _found(conn, window, rows)
+
+
+async def gains_of(
+    conn: Connection, username: str, window: Window, *, everything: bool
+) -> tuple[Player, PlayerGains] | None:
+    """The player of this canonical name and what `gains` finds, in one trip; None where there is no such player."""
+    rows = await conn.all(_PLAYER_AND_GAINS, {"username": username, **_params(window, everything)})
+    if not rows:
+        return None
+    columns = len(players_table.COLUMNS)
+    player = players_table.of_row(rows[0][:columns])
+    has_looks = rows[0][columns] is not None
+    return player, await _found(conn, window, [row[columns:] for row in rows] if has_looks else [])
+
+
+def _params(window: Window, everything: bool) -> dict[str, object]:
+    return {"start": seconds(window.start), "end": seconds(window.end), "everything": int(everything)}
+
+
+async def _found(conn: Connection, window: Window, rows: Sequence[Row]) -> PlayerGains:
+    if not rows:
+        return PlayerGains(window, None, None, [])
+    looked_at, first_at, start_from, start_to, end_from, end_to = rows[0][:6]
+    states = [row[7:] for row in rows if row[7] is not None]
+    keys = await _keys(conn, {row[0] for row in states})
+    at_start, first_inside, at_end = _by_metric(keys, seconds(window.start), states)
+    return PlayerGains(
+        window,
+        bracket(window.start, first_at, looked_at, start_from, start_to),
+        bracket(window.end, first_at, looked_at, end_from, end_to),
+        gains_between(at_start, first_inside, at_end),
+        _ranks_today(keys, rows),
+    )
+
+
+async def _keys(conn: Connection, ids: set[int]) -> Mapping[int, str]:
+    named = await by_id(conn, ids)
+    return {number: named[number].key for number in ids}
+
+
+def _ranks_today(keys: Mapping[int, str], rows: Sequence[Row]) -> dict[str, int | None]:
+    """By metric; the sheet is in one of the rows."""
+    blob = next((row[6] for row in rows if row[6] is not None), None)
+    stored = {} if blob is None else sheets.decode(blob)
+    return {key: stored[number][1] for number, key in keys.items() if number in stored}
+
+
+def _by_metric(keys: Mapping[int, str], start: int, states: Sequence[Row]) -> tuple[dict[str, Known], ...]:
     """The states at the start, the first ones inside where nothing was before, the states at the end."""
-    found = [row[6:] for row in rows if row[6] is not None]
-    named = await by_id(conn, {row[0] for row in found})
     at_start, first_inside, at_end = dict[str, Known](), dict[str, Known](), dict[str, Known]()
-    for row in found:
-        key = named[row[0]].key
+    for row in states:
+        key = keys[row[0]]
         at_end[key] = Known(moment(row[1]), *row[2:5])
         if row[5] is None:
             at_start[key] = at_end[key]
@@ -151,7 +195,7 @@ async def _states_by_metric(conn: Connection, start: int, rows: Sequence[Row]) -
     return at_start, first_inside, at_end
 
 
-def _bracket(
+def bracket(
     at: datetime, first_at: int | None, looked_at: int, before_next: int | None, next_at: int | None
 ) -> Bracket | None:
     """Between which looks the value at `at` may have changed, see above; None where no look came before."""

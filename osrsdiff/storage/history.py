@@ -4,7 +4,7 @@ A look is stored as its difference to what was known before, which the caller ha
 Gains, read from the same tables, are in `gains`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -26,6 +26,9 @@ from osrsdiff.storage.metrics import are_stored, by_id, ids_of
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.sheets import UNRANKED_CODES
 from osrsdiff.storage.tables import changes, current_values, metrics, player_states, players, snapshots
+
+Further = Callable[[Mapping[str, int]], Sequence[Step]]
+"""What else is stored with a look, given the ids of the metrics."""
 
 
 class SheetRow(Struct, frozen=True):
@@ -141,15 +144,16 @@ async def store_look(
     *,
     expected_version: int,
     new_metrics: Sequence[Metric] = (),
+    further: Further = lambda _: (),
 ) -> bool:
     """Stores a look that was compared with the state of `expected_version` (0: no state yet).
 
     False, and nothing stored, where the player has another state by now or is gone. A look that changed nothing makes
     no history: it only moves the state's ranks and times. `new_metrics`: those that the game's own list lacks, as the
-    hiscores spell them.
+    hiscores spell them. `further`: what is stored with the look, or not at all.
     """
     ids = await ids_of(conn, difference.sheet.keys(), new_metrics, at=difference.looked_at, are_guesses=False)
-    return await conn.run_all(_look(player_id, difference, expected_version, ids))
+    return await conn.run_all([*_look(player_id, difference, expected_version, ids), *further(ids)])
 
 
 async def store_look_together(
@@ -159,12 +163,21 @@ async def store_look_together(
     *,
     expected_version: int,
     new_metrics: Sequence[Metric] = (),
+    further: Further = lambda _: (),
 ) -> bool:
     """Stores a look as `store_look` does, but with a commit that looks of other players may share."""
     if are_stored(db.metrics, difference.sheet.keys(), new_metrics):
-        return await db.write_together(_look(player_id, difference, expected_version, db.metrics.ids))
+        ids = db.metrics.ids
+        return await db.write_together([*_look(player_id, difference, expected_version, ids), *further(ids)])
     async with db.writing() as conn:
-        return await store_look(conn, player_id, difference, expected_version=expected_version, new_metrics=new_metrics)
+        return await store_look(
+            conn,
+            player_id,
+            difference,
+            expected_version=expected_version,
+            new_metrics=new_metrics,
+            further=further,
+        )
 
 
 async def sheet(conn: Connection, player_id: int) -> list[SheetRow]:

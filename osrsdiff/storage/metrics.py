@@ -62,6 +62,16 @@ async def by_id(conn: Connection, ids: Set[int]) -> Mapping[int, Metric]:
     return (await _stored(conn)).by_id
 
 
+async def find(conn: Connection, key: str) -> tuple[int, Metric] | None:
+    """The metric of this key with its id; None where no look has ever shown it."""
+    number = conn.metrics.ids.get(key)
+    if number is not None:
+        return number, conn.metrics.by_id[number]
+    stored = await _stored(conn)
+    number = stored.ids.get(key)
+    return None if number is None else (number, stored.by_id[number])
+
+
 def _respelled(known: MetricIds, new: Iterable[Metric]) -> list[Metric]:
     """Those of `new` that are stored under another name; the names in the game's own list stay as they are."""
     unlisted = [metric for metric in new if metric.key not in _KNOWN and metric.key in known.ids]

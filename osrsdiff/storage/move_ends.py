@@ -120,10 +120,11 @@ _attempt_at = bindparam("attempt_at", type_=SECONDS)
 _outcome = bindparam("outcome", type_=Text)
 _tried_since = and_(players.c.last_attempt_at > _looked_at, players.c.last_outcome.is_not(None))
 
+# What was reckoned from a part of the history is to be reckoned from all of it.
 _SINCE = (
     update(players)
     .where(players.c.id == _player_id)
-    .values(created_at=_earlier_of(_earlier_of(players.c.created_at, _created_at), _first_snapshot))
+    .values(created_at=_earlier_of(_earlier_of(players.c.created_at, _created_at), _first_snapshot), reckoned_by=null())
 )
 _LOOKED = (
     update(players)
@@ -275,7 +276,10 @@ def joined(
 
 
 def _settled(row: Mapping[str, object]) -> list[Step]:
-    """What the end of every move does: since when the player is tracked, whether it is fetched, and the note of it."""
+    """What the end of every move does: since when the player is tracked, whether it is fetched, and the note of it.
+
+    The records and achievements of the whole history are reckoned later.
+    """
     return [Step(_SINCE, row), Step(_ACTIVATE, row), Step(_JOINED, row, must_hit=True)]
 
 

@@ -5,13 +5,28 @@ goes to the database in one trip, so that the write lock is held for no longer t
 of the process is.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from enum import StrEnum
+from itertools import islice
 
 import msgspec
-from sqlalchemy import Boolean, Integer, Select, Text, and_, bindparam, cast, func, select, true, update
+from sqlalchemy import (
+    Boolean,
+    Executable,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    null,
+    select,
+    true,
+    update,
+)
 
-from osrsdiff.storage.connection import Connection, Step
+from osrsdiff.storage.connection import Connection, Params, Step
 from osrsdiff.storage.dialects import ID, JsonItems
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import COLUMNS, Player, of_row
@@ -64,14 +79,14 @@ _WANTED = select(_c.id, _c.fetch_interval_minutes).where(_c.id.in_(_GIVEN_IDS), 
 _are_otherwise = and_(_c.id.in_(_GIVEN_IDS), _c.is_active != bindparam("active", type_=Boolean))
 _COUNT_OTHERWISE = select(func.count()).select_from(players).where(_are_otherwise)
 _SET_ACTIVE = update(players).where(_are_otherwise).values(is_active=bindparam("active", type_=Boolean))
-_NOTE = (
+_scheduled_as = bindparam("prefix", type_=Text) + cast(_c.id, Text)
+_NOTE_SCHEDULED = (
     update(players)
-    .where(
-        _c.id == bindparam("player_id", type_=ID),
-        _c.is_active == bindparam("active", type_=Boolean),
-        _c.schedule_id.is_distinct_from(bindparam("schedule", type_=Text)),
-    )
-    .values(schedule_id=bindparam("schedule", type_=Text))
+    .where(_c.id.in_(_GIVEN_IDS), _c.is_active, _c.schedule_id.is_distinct_from(_scheduled_as))
+    .values(schedule_id=_scheduled_as)
+)
+_NOTE_UNSCHEDULED = (
+    update(players).where(_c.id.in_(_GIVEN_IDS), ~_c.is_active, _c.schedule_id.is_not(None)).values(schedule_id=null())
 )
 
 
@@ -118,14 +133,23 @@ async def set_active(db: Database, player_ids: Collection[int], is_active: bool)
     return int(number)
 
 
-async def note_schedules(db: Database, schedule_ids: Mapping[int, str | None]) -> None:
-    """Notes which schedule each player (by id) has, a paused one None. Stored when this returns.
+async def note_scheduled(db: Database, player_ids: Collection[int], prefix: str) -> None:
+    """Notes that these players have their schedules, whose ids are `prefix` and the player's. Stored when this returns.
 
-    Who was paused or resumed meanwhile is left as whoever did it has left or will leave it.
+    Who was paused meanwhile is left as whoever did it has left or will leave it.
     """
-    rows = [{"player_id": p, "schedule": s, "active": s is not None} for p, s in schedule_ids.items()]
-    for start in range(0, len(rows), _NOTED):
-        await db.write_together([Step(_NOTE, rows[start : start + _NOTED])])
+    await _note(db, _NOTE_SCHEDULED, player_ids, {"prefix": prefix})
+
+
+async def note_unscheduled(db: Database, player_ids: Collection[int]) -> None:
+    """Notes that these players have none; who was resumed meanwhile is left as he is. Stored when this returns."""
+    await _note(db, _NOTE_UNSCHEDULED, player_ids, {})
+
+
+async def _note(db: Database, statement: Executable, player_ids: Collection[int], given: Params) -> None:
+    rest = iter(player_ids)
+    while some := list(islice(rest, _NOTED)):
+        await db.write_together([Step(statement, {**given, **_ids(some)})])
 
 
 def _ids(given: Collection[int]) -> dict[str, object]:

@@ -73,7 +73,6 @@ _ADD = (
     .returning(*COLUMNS)
 )
 _BY_USERNAME = select(*COLUMNS).where(_c.username == bindparam("username"))
-_BY_ID = select(*COLUMNS).where(_c.id == bindparam("player_id"))
 _BY_SCHEDULE_ID = select(*COLUMNS).where(_c.schedule_id == bindparam("schedule_id"))
 _PAGE = (
     select(*COLUMNS)
@@ -111,7 +110,7 @@ _SET_INTERVAL = _setting(fetch_interval_minutes=bindparam("given", type_=Integer
 _ATTEMPTED = _setting(
     last_attempt_at=bindparam("at", type_=SECONDS),
     last_outcome=bindparam("outcome", type_=Text),
-    failures=case((bindparam("failed", type_=Boolean), _c.failures + 1), else_=0),
+    failures=_c.failures + 1,
     missing_since=case(
         (bindparam("missing", type_=Boolean), func.coalesce(_c.missing_since, bindparam("at", type_=SECONDS))),
         else_=_c.missing_since,
@@ -152,12 +151,6 @@ async def by_username(conn: Connection, username: str) -> Player | None:
     return of_row(row) if row else None
 
 
-async def by_id(conn: Connection, player_id: int) -> Player | None:
-    """The player with this id."""
-    row = await conn.one(_BY_ID, {"player_id": player_id})
-    return of_row(row) if row else None
-
-
 async def by_schedule_id(conn: Connection, schedule_id: str) -> Player | None:
     """The player whose schedule this is."""
     row = await conn.one(_BY_SCHEDULE_ID, {"schedule_id": schedule_id})
@@ -193,17 +186,13 @@ async def set_interval(conn: Connection, player_id: int, minutes: int) -> None:
     await conn.run(_SET_INTERVAL, {"player_id": player_id, "given": minutes})
 
 
-async def record_attempt(conn: Connection, player_id: int, *, at: datetime, outcome: Outcome, failed: bool) -> bool:
-    """Notes a fetch that stored nothing; False where the player is gone.
-
-    `failed`: one more failure in a row, else the row of them is over.
-    """
+async def record_attempt(conn: Connection, player_id: int, *, at: datetime, outcome: Outcome) -> bool:
+    """Notes a fetch that gave no data, one more failure in a row; False where the player is gone."""
     missing = outcome is Outcome.NOT_RANKED
     attempt = {
         "player_id": player_id,
         "at": seconds(at),
         "outcome": outcome.value,
-        "failed": failed,
         "missing": missing,
     }
     return await conn.run(_ATTEMPTED, attempt) > 0

@@ -1,25 +1,26 @@
 """Postgres through a pool of asyncpg. A connection that the server has dropped is replaced at the next use.
 
-The only module that needs asyncpg, which comes with the `postgres` extra.
+With `postgres_links` the only module that needs asyncpg, which comes with the `postgres` extra.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import Executable
 
-from osrsdiff.errors import ConfigError, DatabaseBusy, DatabaseUnreachable, InstanceMissing, SetupError
+from osrsdiff.errors import ConfigError, DatabaseBusy, DatabaseUnreachable, InstanceMissing, OsrsdiffError, SetupError
 from osrsdiff.storage.connection import NOTHING, MetricIds, Params, Row, Step
 from osrsdiff.storage.dialects import POSTGRES_SETTINGS, compiling_for, shown
+from osrsdiff.storage.postgres_links import Links, is_lost
 from osrsdiff.storage.statements import Statements
 
 POOL_SIZE = 8
 CONNECT_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 60.0
-ACQUIRE_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
 
 GONE = (
@@ -39,30 +40,47 @@ async def open_link(url: str) -> Any:
         return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, server_settings=POSTGRES_SETTINGS)
 
 
-@contextmanager
-def explaining(url: str) -> Iterator[None]:
+class explaining:
     """Turns what asyncpg raises into what the caller can act on: gone, refused, missing, busy."""
-    try:
-        yield
-    except GONE as error:
-        raise DatabaseUnreachable(f"The Postgres at {shown(url)} does not answer ({error}).") from error
-    except asyncpg.ClientConfigurationError as error:
-        raise ConfigError(f"database.url {shown(url)!r} can't be used: {error}.") from error
-    except asyncpg.InvalidCatalogNameError as error:
-        raise InstanceMissing(f"The Postgres at {shown(url)} has no such database. Make it with: createdb") from error
-    except asyncpg.InvalidAuthorizationSpecificationError as error:
-        raise SetupError(f"The Postgres at {shown(url)} refuses the login: {error}.") from error
-    except asyncpg.InsufficientPrivilegeError as error:
-        raise SetupError(f"The Postgres at {shown(url)} does not let this user do that: {error}.") from error
-    except asyncpg.LockNotAvailableError as error:
-        raise DatabaseBusy(f"Another process keeps the database {shown(url)} locked.") from error
+
+    __slots__ = ("_url",)
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __enter__(self) -> None:
+        """Nothing to prepare: a generator would cost more than the statement that it is put around."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and (explained := _explained(error, self._url)) is not None:
+            raise explained from error
+
+
+def _explained(error: BaseException, url: str) -> OsrsdiffError | None:
+    match error:
+        case _ if isinstance(error, GONE):
+            return DatabaseUnreachable(f"The Postgres at {shown(url)} does not answer ({error}).")
+        case asyncpg.ClientConfigurationError():
+            return ConfigError(f"database.url {shown(url)!r} can't be used: {error}.")
+        case asyncpg.InvalidCatalogNameError():
+            return InstanceMissing(f"The Postgres at {shown(url)} has no such database. Make it with: createdb")
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return SetupError(f"The Postgres at {shown(url)} refuses the login: {error}.")
+        case asyncpg.InsufficientPrivilegeError():
+            return SetupError(f"The Postgres at {shown(url)} does not let this user do that: {error}.")
+        case asyncpg.LockNotAvailableError():
+            return DatabaseBusy(f"Another process keeps the database {shown(url)} locked.")
+        case _:
+            return None
 
 
 class PostgresConnection:
     """One connection of the pool, for as long as the caller has it."""
 
     def __init__(self, link: Any, statements: Statements, metrics: MetricIds, url: str) -> None:
-        self._link = link
+        self.link = link
         self._statements = statements
         self._url = url
         self._after_commit: list[Callable[[], None]] | None = None
@@ -77,6 +95,8 @@ class PostgresConnection:
         row = await self._sent("fetchrow", compiled.sql, *compiled.values(params))
         return None if row is None else tuple(row)
 
+    glance = one
+
     async def run(self, statement: Executable, params: Params = NOTHING) -> int:
         compiled = self._statements(statement)
         tag: str = await self._sent("execute", compiled.sql, *compiled.values(params))
@@ -87,9 +107,12 @@ class PostgresConnection:
         await self._sent("executemany", compiled.sql, [compiled.values(row) for row in rows])
 
     async def run_all(self, steps: Sequence[Step]) -> bool:
-        for statement, params, must_hit in steps:
+        for statement, params, must_hit, then in steps:
             if not isinstance(params, Mapping):
                 await self.run_many(statement, params)
+            elif then is not None:
+                if not await self.run_all(then(await self.all(statement, params))):
+                    return False
             elif await self.run(statement, params) == 0 and must_hit:
                 return False
         return True
@@ -116,7 +139,7 @@ class PostgresConnection:
     async def roll_back(self) -> None:
         """Undoes everything; a connection that can't is dropped, and the server undoes it."""
         try:
-            await self._link.execute("ROLLBACK")
+            await self.link.execute("ROLLBACK")
         except BaseException as error:
             self._drop()
             if not isinstance(error, Exception):
@@ -125,25 +148,19 @@ class PostgresConnection:
     async def _sent(self, method: str, *arguments: object) -> Any:
         with explaining(self._url):
             try:
-                return await getattr(self._link, method)(*arguments)
+                return await getattr(self.link, method)(*arguments)
             except asyncpg.InternalClientError as error:
                 # What asyncpg makes of a farewell that arrives between two statements.
                 self._drop()
                 raise ConnectionError("the connection was lost") from error
             except asyncpg.InterfaceError as error:
-                if not self._is_lost():
+                if not is_lost(self.link):
                     raise
                 raise ConnectionError("the connection was lost") from error
 
-    def _is_lost(self) -> bool:
-        try:
-            return bool(self._link.is_closed())
-        except asyncpg.InterfaceError:
-            return True  # the pool has taken it back, which it does with what is lost
-
     def _drop(self) -> None:
-        if not self._is_lost():
-            self._link.terminate()
+        if not is_lost(self.link):
+            self.link.terminate()
 
 
 class _MissedError(Exception):
@@ -158,6 +175,7 @@ class PostgresDriver:
         self._statements = Statements(compiling_for("postgresql"))
         self.metrics = MetricIds()
         self._pool: Any = None
+        self._links: Links
 
     async def open(self) -> None:
         """Connects once, so that a server that can't be used is known now."""
@@ -171,8 +189,9 @@ class PostgresDriver:
                 server_settings=POSTGRES_SETTINGS,
                 reset=_keep,
             )
+        self._links = Links(self._pool)
         try:
-            await self._release(await self._acquire())
+            await self._links.give_back(await self._acquire())
         except BaseException:
             self._pool.terminate()
             raise
@@ -181,21 +200,12 @@ class PostgresDriver:
         """Waits for what is under way, then closes every connection."""
         if self._pool is not None:
             try:
-                await asyncio.wait_for(self._pool.close(), CLOSE_TIMEOUT_S)
+                await asyncio.wait_for(self._closed(), CLOSE_TIMEOUT_S)
             except (TimeoutError, *GONE):
                 self._pool.terminate()
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[PostgresConnection]:
-        link = await self._acquire()
-        try:
-            yield PostgresConnection(link, self._statements, self.metrics, self._url)
-        except DatabaseUnreachable:
-            # What the server has dropped once, it has dropped for every connection of the pool.
-            await self._pool.expire_connections()
-            raise
-        finally:
-            await self._release(link)
+    def reading(self) -> "_Lent":
+        return _Lent(self)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[PostgresConnection]:
@@ -217,13 +227,44 @@ class PostgresDriver:
             return False
         return True
 
+    async def lend(self) -> PostgresConnection:
+        """A connection, to be given back."""
+        return PostgresConnection(await self._acquire(), self._statements, self.metrics, self._url)
+
+    async def take_back(self, connection: PostgresConnection, error: BaseException | None) -> None:
+        """Ends what `lend` began; `error`: what it was used for ended so."""
+        if isinstance(error, DatabaseUnreachable):
+            # What the server has dropped once, it has dropped for every connection of the pool.
+            await self._links.give_all_back()
+            await self._pool.expire_connections()
+        with explaining(self._url):
+            await self._links.give_back(connection.link, is_sound=error is None)
+
+    async def _closed(self) -> None:
+        await self._links.give_all_back()
+        await self._pool.close()
+
     async def _acquire(self) -> Any:
         with explaining(self._url):
-            return await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+            return await self._links.take()
 
-    async def _release(self, link: Any) -> None:
-        with explaining(self._url):
-            await self._pool.release(link)
+
+class _Lent:
+    """A connection for as long as a block lasts."""
+
+    __slots__ = ("_connection", "_driver")
+
+    def __init__(self, driver: PostgresDriver) -> None:
+        self._driver = driver
+
+    async def __aenter__(self) -> PostgresConnection:
+        self._connection = await self._driver.lend()
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._driver.take_back(self._connection, error)
 
 
 async def _keep(_: Any) -> None:

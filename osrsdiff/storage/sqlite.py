@@ -1,4 +1,4 @@
-"""SQLite through aiosqlite: two connections that read, one that writes, each on its own thread.
+"""SQLite through aiosqlite: two connections that read, one that writes, each on its own thread; one for single rows.
 
 A transaction takes the write lock with its first statement (BEGIN IMMEDIATE), so whoever waits for another process
 waits there and nowhere else. A trip to a thread costs more than most statements, and a commit more than that: what is
@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from itertools import cycle
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import aiosqlite
 from sqlalchemy import Executable
@@ -22,6 +23,7 @@ from osrsdiff.storage import sqlite_work as on_thread
 from osrsdiff.storage.connection import NOTHING, MetricIds, Params, Row, Step
 from osrsdiff.storage.dialects import SQLITE_PRAGMAS, compiling_for
 from osrsdiff.storage.sqlite_file import explained, open_file
+from osrsdiff.storage.sqlite_glance import Glance, NotAtOnceError
 from osrsdiff.storage.sqlite_work import Ready, Work, ready
 from osrsdiff.storage.statements import Statements
 
@@ -48,6 +50,9 @@ class SqliteConnection:
     async def one(self, statement: Executable, params: Params = NOTHING) -> Row | None:
         compiled = self._statements(statement)
         return await self._on_thread(partial(on_thread.fetch_one, compiled.sql, compiled.values(params)))
+
+    async def glance(self, statement: Executable, params: Params = NOTHING) -> Row | None:
+        return await self.one(statement, params)
 
     async def run(self, statement: Executable, params: Params = NOTHING) -> int:
         compiled = self._statements(statement)
@@ -83,9 +88,27 @@ class SqliteConnection:
 class SqliteReader(SqliteConnection):
     """A connection that many read from. What they ask for meanwhile goes to its thread in one trip."""
 
-    def __init__(self, link: aiosqlite.Connection, statements: Statements, metrics: MetricIds, path: Path) -> None:
+    def __init__(
+        self, link: aiosqlite.Connection, statements: Statements, metrics: MetricIds, path: Path, glance: Glance
+    ) -> None:
         super().__init__(link, statements, metrics, path)
+        self._glance = glance
         self._trips: Coalescer[Work[Any], Any] = Coalescer(self._in_one_trip, most=MOST_AT_ONCE)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass  # others read from it too
+
+    async def glance(self, statement: Executable, params: Params = NOTHING) -> Row | None:
+        compiled = self._statements(statement)
+        try:
+            return self._glance.row(compiled.sql, compiled.values(params))
+        except NotAtOnceError:
+            return await self.one(statement, params)
 
     async def _on_thread(self, work: Work[T]) -> T:
         result: T = await self._trips.do(work)
@@ -157,6 +180,7 @@ class SqliteDriver:
         self.metrics = MetricIds()
         self._readers: list[SqliteReader] = []
         self._links: list[aiosqlite.Connection] = []
+        self._glance = Glance(path)
         self._writer: aiosqlite.Connection | None = None
         self._writing = asyncio.Lock()
         self._unfinished: set[asyncio.Task[None]] = set()
@@ -167,7 +191,7 @@ class SqliteDriver:
         try:
             for _ in range(READERS):
                 link = await self._connect((*SQLITE_PRAGMAS, "PRAGMA query_only = ON"))
-                self._readers.append(SqliteReader(link, self._statements, self.metrics, self._path))
+                self._readers.append(SqliteReader(link, self._statements, self.metrics, self._path, self._glance))
         except BaseException:
             await self.close()
             raise
@@ -178,12 +202,12 @@ class SqliteDriver:
         await self._groups.drained()
         async with self._writing:
             await asyncio.gather(*self._unfinished, return_exceptions=True)
+            self._glance.close()
             while self._links:
                 await self._links.pop().close()
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[SqliteReader]:
-        yield next(self._next_reader)
+    def reading(self) -> SqliteReader:
+        return next(self._next_reader)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[SqliteTransaction]:

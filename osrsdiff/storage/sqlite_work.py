@@ -14,10 +14,11 @@ Work = Callable[[sqlite3.Connection], T]
 class Ready:
     """A step, compiled, with its values in order."""
 
-    __slots__ = ("many", "must_hit", "sql", "values")
+    __slots__ = ("many", "must_hit", "sql", "then", "values")
 
-    def __init__(self, compiled: Compiled, step: Step) -> None:
+    def __init__(self, compiled: Compiled, step: Step, statements: Statements) -> None:
         self.sql = compiled.sql
+        self.then = None if step.then is None else _readied(step.then, statements)
         self.must_hit = step.must_hit
         self.many = not isinstance(step.params, Mapping)
         self.values: Sequence[Any] = (
@@ -29,7 +30,11 @@ class Ready:
 
 def ready(statements: Statements, steps: Sequence[Step]) -> list[Ready]:
     """The steps, compiled."""
-    return [Ready(statements(step.statement), step) for step in steps]
+    return [Ready(statements(step.statement), step, statements) for step in steps]
+
+
+def _readied(then: Callable[[list[Row]], Sequence[Step]], statements: Statements) -> Callable[[list[Row]], list[Ready]]:
+    return lambda rows: ready(statements, then(rows))
 
 
 def each(works: list[Work[Any]], raw: sqlite3.Connection) -> list[Any]:
@@ -65,6 +70,10 @@ def run(sql: str, values: Row, raw: sqlite3.Connection) -> int:
 def run_all(steps: list[Ready], raw: sqlite3.Connection) -> bool:
     """Runs the steps; False where one that must hit touched nothing and ended it."""
     for step in steps:
+        if step.then is not None:
+            if not run_all(step.then(raw.execute(step.sql, step.values).fetchall()), raw):
+                return False
+            continue
         execute = raw.executemany if step.many else raw.execute
         if execute(step.sql, step.values).rowcount == 0 and step.must_hit:
             return False

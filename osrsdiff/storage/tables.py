@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from osrsdiff.storage.dialects import BLOB, ID, NAME, SECONDS, SMALL_ID, XP
@@ -70,6 +71,7 @@ players = Table(
     Column("reckoned_by", Integer),
     UniqueConstraint("username"),  # players.by_username, and the order of players.page
     Index(None, "schedule_id"),  # players.by_schedule_id: whose schedule a log line or a report names
+    Index(None, "reckoned_by"),  # reckoning.pending: whose history is to be gone over
     sqlite_autoincrement=True,
 )
 
@@ -94,12 +96,13 @@ snapshots = Table(
     Column("has_fall", Boolean, nullable=False),
     sqlite_with_rowid=False,
 )
-Index(  # records: what had been reached before a fall
+Index(  # candidates: what had been reached before a fall; whole, or SQLite would rather search the key
     "ix_snapshots_falls",
     snapshots.c.player_id,
+    snapshots.c.has_fall,
     snapshots.c.taken_at,
-    sqlite_where=snapshots.c.has_fall,
-    postgresql_where=snapshots.c.has_fall,
+    sqlite_where=text("has_fall = 1"),
+    postgresql_where=text("has_fall"),
 )
 
 # A metric's values, each from `taken_at` until the next. `level`: only where it doesn't follow from xp. `unranked`:
@@ -185,6 +188,7 @@ events = Table(
     Column("detail", Text),
     Index(None, "at"),  # events.page: the newest of everybody
     Index(None, "player_id", "at"),  # the same of one player, and its removal
+    Index(None, "kind", "at"),  # the same of one kind, which may be rare
     sqlite_autoincrement=True,
 )
 
@@ -235,7 +239,7 @@ fetch_failures = Table(
     Column("at", SECONDS, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("message", Text, nullable=False),
-    Index(None, "player_id", "id"),  # failures.recent of one player, and its removal
+    Index(None, "player_id", "id"),  # a player's removal
     sqlite_autoincrement=True,
 )
 

@@ -11,7 +11,7 @@ from sqlalchemy import Table, func, select
 from osrsdiff.errors import Outcome
 from osrsdiff.game.metrics import KNOWN, Metric, MetricKind, kind_of, name_of
 from osrsdiff.game.snapshots import Reading, State, Unranked, difference
-from osrsdiff.storage import history, players
+from osrsdiff.storage import history, plan, players
 from osrsdiff.storage.dialects import sqlite_path
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.history import SheetRow
@@ -41,7 +41,7 @@ async def state_of(db: Database, player: Player) -> State:
 
 async def player_now(db: Database, player: Player) -> Player:
     async with db.reading() as conn:
-        found = await players.by_id(conn, player.id)
+        found = (await plan.by_ids(conn, [player.id])).get(player.id)
     assert found is not None
     return found
 
@@ -121,7 +121,7 @@ async def test_a_look_ends_a_row_of_failures(
 ) -> None:
     player = await add_player()
     async with db.writing() as conn:
-        await players.record_attempt(conn, player.id, at=now, outcome=Outcome.UNAVAILABLE, failed=True)
+        await players.record_attempt(conn, player.id, at=now, outcome=Outcome.UNAVAILABLE)
     await store(player, {"zulrah": kills(1)}, now)
     assert (await player_now(db, player)).failures == 0
 
@@ -268,7 +268,7 @@ async def test_a_player_and_what_is_known_of_it_come_together(
     await store(seen, {"zulrah": kills(1)}, now)
     async with db.reading() as conn:
         assert await history.load_player(conn, seen.id) == (
-            await players.by_id(conn, seen.id),
+            (await plan.by_ids(conn, [seen.id])).get(seen.id),
             await history.load_state(conn, seen.id),
         )
         assert await history.load_player(conn, unseen.id) == (unseen, None)

@@ -23,7 +23,7 @@ async def ids(db: Database, add_player: AddPlayer, now: datetime) -> dict[str, i
     await plan.set_active(db, [found["b"], found["d"]], False)
     async with db.writing() as conn:
         for name in ("d", "e"):
-            await players.record_attempt(conn, found[name], at=now, outcome=Outcome.UNAVAILABLE, failed=True)
+            await players.record_attempt(conn, found[name], at=now, outcome=Outcome.UNAVAILABLE)
     return found
 
 
@@ -67,12 +67,13 @@ async def test_pausing_counts_those_who_were_not_paused(db: Database, ids: dict[
 
 
 async def test_a_note_that_has_become_wrong_is_not_written(db: Database, ids: dict[str, int]) -> None:
-    await plan.note_schedules(db, {ids["a"]: "s-a", ids["b"]: "s-b", 4711: "s"})
-    await plan.note_schedules(db, {ids["a"]: None, ids["c"]: "s-c"})
+    await plan.note_scheduled(db, [ids["a"], ids["b"], 4711], "s-")
+    await plan.note_unscheduled(db, [ids["a"], ids["b"]])
+    await plan.note_scheduled(db, [ids["c"]], "s-")
     async with db.reading() as conn:
         found = await plan.by_ids(conn, list(ids.values()))
     notes = {player.username: player.schedule_id for player in found.values() if player.schedule_id}
-    assert notes == {"a": "s-a", "c": "s-c"}  # b is paused, and a is not
+    assert notes == {"a": f"s-{ids['a']}", "c": f"s-{ids['c']}"}  # b is paused, and a is not
 
 
 async def test_a_batch_as_large_as_they_come(db: Database, ids: dict[str, int]) -> None:
@@ -85,7 +86,7 @@ async def test_recent_failures_say_whose_they_are(db: Database, ids: dict[str, i
         for name in ("a", "b", "c"):
             await failures.add(conn, ids[name], at=now, outcome=Outcome.UNAVAILABLE, message=f"down for {name}")
     async with db.reading() as conn:
-        found = await failures.recent_with_names(conn, limit=2)
+        found = await failures.recent(conn, limit=2)
     assert [(one.username, one.display_name, one.message) for one in found] == [
         ("c", "C", "down for c"),
         ("b", "B", "down for b"),

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, insert, select
 
 from osrsdiff.errors import Outcome, PlayerExists
 from osrsdiff.game.modes import GameMode
@@ -12,7 +12,7 @@ from osrsdiff.game.snapshots import Reading
 from osrsdiff.storage import failures, moves, plan, players
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player, PlayerCounts, Troubled
-from osrsdiff.storage.tables import metadata
+from osrsdiff.storage.tables import achievements, events, group_members, groups, metadata, records
 
 AddPlayer = Callable[..., Awaitable[Player]]
 
@@ -48,7 +48,7 @@ async def test_a_new_player_is_active_and_never_looked_at(db: Database, now: dat
         failures=0,
     )
     async with db.reading() as conn:
-        assert await players.by_id(conn, added.id) == added
+        assert (await plan.by_ids(conn, [added.id])).get(added.id) == added
         assert await players.by_username(conn, "lynx titan") == added
 
 
@@ -102,10 +102,10 @@ async def test_interval_and_schedule_are_noted(db: Database, add_player: AddPlay
     one, two = await add_player("one"), await add_player("two")
     async with db.writing() as conn:
         await players.set_interval(conn, one.id, 90)
-    await plan.note_schedules(db, {one.id: "player_fetch_1", two.id: "player_fetch_2"})
+    await plan.note_scheduled(db, [one.id, two.id], "player_fetch_")
     async with db.writing() as conn:
         await players.set_active(conn, two.id, False)
-    await plan.note_schedules(db, {two.id: None})
+    await plan.note_unscheduled(db, [two.id])
     async with db.reading() as conn:
         found = await players.by_schedule_id(conn, "player_fetch_1")
         assert await players.by_schedule_id(conn, "player_fetch_2") is None
@@ -113,20 +113,28 @@ async def test_interval_and_schedule_are_noted(db: Database, add_player: AddPlay
     assert (found.id, found.fetch_interval_minutes) == (one.id, 90)
 
 
-async def test_failures_in_a_row_are_counted_until_one_succeeds(
-    db: Database, add_player: AddPlayer, now: datetime
+async def test_failures_in_a_row_are_counted_until_one_look_gives_data(
+    db: Database,
+    add_player: AddPlayer,
+    store: Callable[..., Awaitable[bool]],
+    kills: Callable[..., Reading],
+    now: datetime,
 ) -> None:
-    player = await add_player()
+    player = await add_player("lynx titan")
+    times = [now + timedelta(hours=hours) for hours in range(4)]
     counts = []
-    for failed in (True, True, False, True):
-        async with db.writing() as conn:
-            await players.record_attempt(conn, player.id, at=now, outcome=Outcome.UNAVAILABLE, failed=failed)
-            found = await players.by_id(conn, player.id)
-            assert found is not None
-            counts.append(found.failures)
+    for at in times:
+        if at == times[2]:
+            assert await store(player, {"zulrah": kills(3)}, at)
+        else:
+            async with db.writing() as conn:
+                assert await players.record_attempt(conn, player.id, at=at, outcome=Outcome.UNAVAILABLE)
+        found = await find(db, "lynx titan")
+        assert found is not None
+        counts.append(found.failures)
     assert counts == [1, 2, 0, 1]
     assert found is not None
-    assert (found.last_attempt_at, found.last_outcome, found.last_look_at) == (now, Outcome.UNAVAILABLE, None)
+    assert (found.last_attempt_at, found.last_outcome, found.last_look_at) == (times[3], Outcome.UNAVAILABLE, times[2])
 
 
 async def test_a_player_is_missing_from_the_first_such_answer_until_the_next_data(
@@ -142,8 +150,8 @@ async def test_a_player_is_missing_from_the_first_such_answer_until_the_next_dat
     for hours, outcome in enumerate(answers):
         async with db.writing() as conn:
             at = now + timedelta(hours=hours)
-            await players.record_attempt(conn, player.id, at=at, outcome=outcome, failed=True)
-            found = await players.by_id(conn, player.id)
+            await players.record_attempt(conn, player.id, at=at, outcome=outcome)
+            found = (await plan.by_ids(conn, [player.id])).get(player.id)
         assert found is not None
         missing.append(found.missing_since)
     first = now + timedelta(hours=1)
@@ -182,12 +190,16 @@ async def test_a_removed_player_leaves_nothing_behind_and_its_id_is_not_used_aga
     now: datetime,
 ) -> None:
     stays, goes = await add_player("stays"), await add_player("goes")
+    async with db.writing() as conn:
+        await conn.run(insert(groups).values(id=1, key="clan", name="Clan", description="", created_at=1))
     for player in (stays, goes):
         await store(player, {"zulrah": kills(1)}, now)
         await store(player, {"zulrah": kills(2)}, now + timedelta(hours=1))
         async with db.writing() as conn:
             await failures.add(conn, player.id, at=now, outcome=Outcome.MALFORMED, message="no skills")
             await conn.run_all(moves.begun("elsewhere", [], [player.username], []))
+            for table, values in PROGRESS.items():
+                await conn.run(insert(table).values(player_id=player.id, **values))
     before = await rows_of(db)
     async with db.writing() as conn:
         assert await players.remove(conn, goes.id)
@@ -195,8 +207,16 @@ async def test_a_removed_player_leaves_nothing_behind_and_its_id_is_not_used_aga
     after = await rows_of(db)
     assert {table: 2 * count for table, count in after.items()} == before
     histories = {"snapshots", "changes", "current_values", "player_states", "moves"}
-    assert set(after) == {"players", "fetch_failures", *histories}
+    assert set(after) == {"players", "fetch_failures", *histories, *(table.name for table in PROGRESS)}
     assert (await add_player("goes")).id > goes.id
+
+
+PROGRESS: dict[Table, dict[str, object]] = {
+    records: {"metric_id": 1, "period": 1, "gained": 1, "start_at": 1, "end_at": 2},
+    achievements: {"metric_id": 1, "measure": 1, "threshold": 1},
+    events: {"at": 1, "kind": 1},
+    group_members: {"group_id": 1, "role": "member", "joined_at": 1},
+}
 
 
 async def rows_of(db: Database) -> dict[str, int]:

@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from osrsdiff.errors import InstanceMissing, Outcome, TokenNotFound
 from osrsdiff.storage import failures, instance, jobs, tables, tokens
 from osrsdiff.storage.engine import Database
-from osrsdiff.storage.failures import FetchFailure
+from osrsdiff.storage.failures import RecentFailure
 from osrsdiff.storage.jobs import JobRun
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.tokens import Scope, Token
@@ -62,10 +62,10 @@ async def test_the_newest_failures_come_first_and_the_rest_is_forgotten(
         assert await failures.prune(conn, keep=3) == 7
         assert await failures.prune(conn, keep=3) == 0
     async with db.reading() as conn:
-        assert [failure.message for failure in await failures.recent(conn, limit=2)] == ["503 9", "503 8"]
         assert [failure.message for failure in await failures.recent(conn, limit=9)] == ["503 9", "503 8", "503 7"]
-        assert await failures.recent(conn, limit=9, player_id=two.id) == [
-            FetchFailure(two.id, now + 8 * HOUR, Outcome.UNAVAILABLE, "503 8")
+        assert await failures.recent(conn, limit=2) == [
+            RecentFailure(one.username, one.display_name, now + 9 * HOUR, Outcome.UNAVAILABLE, "503 9"),
+            RecentFailure(two.username, two.display_name, now + 8 * HOUR, Outcome.UNAVAILABLE, "503 8"),
         ]
 
 

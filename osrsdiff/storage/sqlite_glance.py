@@ -1,0 +1,59 @@
+"""Single rows of a SQLite file, read at once on the event loop's own thread.
+
+A row that its key leads to costs a few microseconds; to ask another thread for it costs ten times as much and waits for
+Python's lock twice. As long as the file tells that nobody has written to it, not even that: a row is read once between
+two commits. Never waits: what can't be read at once is left to the readers, who can.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from osrsdiff.errors import OsrsdiffError
+from osrsdiff.storage.connection import Row
+from osrsdiff.storage.dialects import SQLITE_PRAGMAS
+from osrsdiff.storage.sqlite_file import open_file
+from osrsdiff.storage.sqlite_work import fetch_one
+
+MOST_ROWS = 5_000
+_VERSION = "PRAGMA data_version"
+"""Another number whenever another connection has committed."""
+_PRAGMAS = (*SQLITE_PRAGMAS, "PRAGMA query_only = ON", "PRAGMA busy_timeout = 0")
+
+
+class NotAtOnceError(Exception):
+    """The row can't be read without waiting, or at all: a reader finds out why."""
+
+
+class Glance:
+    """A connection of one thread, opened when it is first used."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._raw: sqlite3.Connection | None = None
+        self._version = -1
+        self._rows: dict[tuple[str, Row], Row | None] = {}
+
+    def row(self, sql: str, values: Row) -> Row | None:
+        """The first row, None where there is none. Raises NotAtOnceError."""
+        try:
+            if self._raw is None:
+                self._raw = open_file(self._path, pragmas=_PRAGMAS)
+            return self._row(self._raw, sql, values)
+        except (sqlite3.Error, OsrsdiffError) as error:
+            raise NotAtOnceError from error
+
+    def _row(self, raw: sqlite3.Connection, sql: str, values: Row) -> Row | None:
+        ((version,),) = raw.execute(_VERSION)
+        if version != self._version or len(self._rows) >= MOST_ROWS:
+            self._rows.clear()
+            self._version = version
+        key = sql, values
+        if key not in self._rows:
+            self._rows[key] = fetch_one(sql, values, raw)
+        return self._rows[key]
+
+    def close(self) -> None:
+        """Closes what was opened."""
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
