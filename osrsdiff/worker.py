@@ -9,7 +9,6 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -34,13 +33,12 @@ from osrsdiff.scheduling.constants import (
     FIXED_JOBS,
     NEVER_LATE,
     PRUNE_TASK,
+    RECKON_TASK,
     RECONCILE_TASK,
     RETRY,
 )
 from osrsdiff.scheduling.fixed import FixedJobSource
 from osrsdiff.scheduling.outage import AWAY
-from osrsdiff.storage import jobs as job_runs
-from osrsdiff.storage.instance import created_at
 from osrsdiff.tracking import jobs
 from osrsdiff.tracking.fetch import fetch_player, open_fetcher
 from osrsdiff.tracking.instance import Instance
@@ -77,14 +75,6 @@ def create_scheduler() -> TaskiqScheduler:
     return _Scheduler(instance, broker)
 
 
-async def last_runs(instance: Instance) -> dict[str, datetime]:
-    """When each fixed job last began to run; where it never did, since when it could have."""
-    async with instance.db.reading() as connection:
-        since = await created_at(connection)
-        runs = {name: await job_runs.last(connection, name) for name in FIXED_JOBS}
-    return {name: run.started_at if run else since for name, run in runs.items()}
-
-
 async def fetch_player_hiscores_task(
     player_id: int, context: Annotated[Context, TaskiqDepends()]
 ) -> dict[str, Any] | None:
@@ -109,6 +99,11 @@ async def prune_failures_task(context: Annotated[Context, TaskiqDepends()]) -> N
     await _run(context, jobs.run_prune)
 
 
+async def reckon_history_task(context: Annotated[Context, TaskiqDepends()]) -> None:
+    """Reckons records and achievements of histories that no look has kept up with."""
+    await _run(context, jobs.run_reckoning)
+
+
 async def _run(context: Context, job: Callable[[Instance], Awaitable[object]]) -> None:
     instance: Instance = context.state.instance
     await instance.asked.begins(context.message.task_name, context.message.task_id)
@@ -120,7 +115,7 @@ class _Scheduler(TaskiqScheduler):
 
     def __init__(self, instance: Instance, broker: StreamBroker) -> None:
         fixed = FixedJobSource(
-            broker, instance.redis, instance.load_prefix, lambda: last_runs(instance), never_late=NEVER_LATE
+            broker, instance.redis, instance.load_prefix, lambda: jobs.last_runs(instance), never_late=NEVER_LATE
         )
         super().__init__(broker, [instance.source, fixed])
         self._instance = instance
@@ -158,6 +153,7 @@ def _with_tasks(instance: Instance) -> StreamBroker:
     broker.register_task(fetch_player_hiscores_task, FETCH_TASK)
     broker.register_task(reconcile_schedules_task, RECONCILE_TASK, schedule=[_fixed(RECONCILE_TASK)])
     broker.register_task(prune_failures_task, PRUNE_TASK, schedule=[_fixed(PRUNE_TASK)])
+    broker.register_task(reckon_history_task, RECKON_TASK, schedule=[_fixed(RECKON_TASK)])
     return broker
 
 

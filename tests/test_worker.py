@@ -12,12 +12,13 @@ from taskiq.abc.broker import AsyncBroker
 from taskiq.exceptions import SendTaskError
 
 from osrsdiff import worker
-from osrsdiff.scheduling.constants import FETCH_TASK, FIXED_JOBS, NEVER_LATE, PRUNE_TASK, RECONCILE_TASK
+from osrsdiff.scheduling.constants import FETCH_TASK, FIXED_JOBS, NEVER_LATE, PRUNE_TASK
 from osrsdiff.scheduling.fixed import FixedJobSource
 from osrsdiff.scheduling.source import PlayerScheduleSource
 from osrsdiff.storage import jobs as job_runs
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.instance import created_at
+from osrsdiff.tracking import jobs
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.retries import Due
 
@@ -36,7 +37,7 @@ def test_importing_registers_nothing() -> None:
 
 def test_the_broker_has_its_tasks_and_has_not_connected(no_instance: Path) -> None:
     broker = worker.create_broker()
-    assert set(broker.local_task_registry) == {FETCH_TASK, RECONCILE_TASK, PRUNE_TASK}
+    assert set(broker.local_task_registry) == {FETCH_TASK, *FIXED_JOBS}
     assert broker.local_task_registry[FETCH_TASK].original_func is worker.fetch_player_hiscores_task
     assert list(no_instance.iterdir()) == []
 
@@ -85,7 +86,7 @@ async def test_a_job_that_never_ran_counts_from_when_the_database_was_made(db: D
     async with db.reading() as connection:
         made_at = await created_at(connection)
     assert timedelta() <= datetime.now(UTC) - made_at < timedelta(days=1)
-    assert await worker.last_runs(instance_of(db)) == dict.fromkeys(FIXED_JOBS, made_at)
+    assert await jobs.last_runs(instance_of(db)) == dict.fromkeys(FIXED_JOBS, made_at)
 
 
 async def test_a_job_last_ran_when_it_began_however_it_ended(db: Database) -> None:
@@ -93,7 +94,7 @@ async def test_a_job_last_ran_when_it_began_however_it_ended(db: Database) -> No
     async with db.writing() as connection:
         await job_runs.start(connection, PRUNE_TASK, began - timedelta(days=1))
         await job_runs.start(connection, PRUNE_TASK, began)
-    assert (await worker.last_runs(instance_of(db)))[PRUNE_TASK] == began
+    assert (await jobs.last_runs(instance_of(db)))[PRUNE_TASK] == began
 
 
 def test_what_is_never_late_is_a_fixed_job() -> None:

@@ -31,14 +31,17 @@ from osrsdiff.errors import (
     UnderWay,
 )
 from osrsdiff.game.absence import is_not_found
-from osrsdiff.game.snapshots import State, difference, missing_skills
+from osrsdiff.game.events import not_found
+from osrsdiff.game.snapshots import State, missing_skills
 from osrsdiff.hiscores.budget import PROBE_S, RequestBudget
 from osrsdiff.hiscores.client import HiscoresClient
 from osrsdiff.hiscores.parser import Observation, parse
-from osrsdiff.storage import failures, history
+from osrsdiff.storage import events, failures, history
 from osrsdiff.storage import players as table
+from osrsdiff.storage.connection import Connection
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
+from osrsdiff.tracking import looks
 from osrsdiff.tracking.instance import Instance, longest_wait_s
 from osrsdiff.tracking.retries import Due, Fire, beat_after, fire_after, soon
 
@@ -83,7 +86,8 @@ class Fetcher:
     """What a fetch needs.
 
     `most_retries`: after so many of them the next beat is soon enough. `patience_s`: a fetch by hand waits so long for
-    another one of the same player. `under_way`: the tasks that fetch just now.
+    another one of the same player. `reckons`: whether looks set records, reach achievements and tell events.
+    `under_way`: the tasks that fetch just now.
     """
 
     db: Database
@@ -92,6 +96,7 @@ class Fetcher:
     schedules: Retries
     most_retries: int
     patience_s: float
+    reckons: bool = True
     under_way: set[asyncio.Task[object]] = field(default_factory=set)
 
 
@@ -175,7 +180,7 @@ async def _fetched(fetcher: Fetcher, player_id: int, due: Due | None, asked_at: 
     try:
         async with _request(fetcher.budget, player.username):
             observation, looked_at = await _look(fetcher, player, state)
-            report = await _store(fetcher.db, player, state, observation, looked_at)
+            report = await _store(fetcher, player, state, observation, looked_at)
         await _found_again(fetcher, player)
     except FetchError as error:
         if due is None and isinstance(error, UnderWay):
@@ -248,18 +253,9 @@ async def _tell(budget: RequestBudget, error: FetchError) -> None:
 
 
 async def _store(
-    db: Database, player: Player, state: State | None, observation: Observation, looked_at: datetime
+    fetcher: Fetcher, player: Player, state: State | None, observation: Observation, looked_at: datetime
 ) -> FetchReport:
-    found = difference(state, observation.sheet, looked_at)
-    stored = await history.store_look_together(
-        db,
-        player.id,
-        found,
-        expected_version=state.version if state else 0,
-        new_metrics=observation.new_metrics,
-    )
-    if not stored:
-        raise UnderWay("another fetch of this player was stored meanwhile")
+    found = await looks.store(fetcher.db, player.id, state, observation, looked_at, reckons=fetcher.reckons)
     outcome = Outcome.CHANGED if found.changes else Outcome.UNCHANGED
     return FetchReport(player.id, outcome, len(found.changes), found.is_first_look)
 
@@ -276,13 +272,21 @@ async def _failed(fetcher: Fetcher, player: Player, due: Due | None, error: Fetc
     now = datetime.now(UTC)
     if error.outcome is not Outcome.DEFERRED:
         async with fetcher.db.writing() as connection:
-            if await table.record_attempt(connection, player.id, at=now, outcome=error.outcome, failed=True):
+            if await table.record_attempt(connection, player.id, at=now, outcome=error.outcome):
                 await failures.add(connection, player.id, at=now, outcome=error.outcome, message=str(error))
+                await _note_absence(connection, player, error, now)
     fire = fire_after(player, due, error, now, fetcher.most_retries)
     retry_at = None
     if fire is not None and player.is_active:
         retry_at = await _move_next_fire(fetcher.schedules, player.id, fire, due)
     return FetchReport(player.id, error.outcome, message=str(error), retry_at=retry_at)
+
+
+async def _note_absence(connection: Connection, player: Player, error: FetchError, now: datetime) -> None:
+    """Makes it an event, once until the player is seen again, that this answer made the player count as not found."""
+    since = player.missing_since or now
+    if error.outcome is Outcome.NOT_RANKED and is_not_found(since, player.failures + 1, now):
+        await events.add_once(connection, player.id, not_found(now, player.last_look_at), since=since)
 
 
 async def _found_again(fetcher: Fetcher, player: Player) -> None:

@@ -6,7 +6,7 @@ write at the same time, each after its own change of the row, the last one to wr
 
 from collections.abc import Collection, Mapping
 
-from osrsdiff.scheduling.constants import schedule_id_of
+from osrsdiff.scheduling.constants import SCHEDULE_PREFIX
 from osrsdiff.storage import plan
 from osrsdiff.tracking.instance import Instance
 
@@ -28,19 +28,20 @@ async def follow(
         await instance.schedules.unschedule_players(left - wanted.keys())
         before, wanted = wanted, await _wanted(instance, player_ids)
         left = {player_id for player_id in player_ids if before.get(player_id) != wanted.get(player_id)}
-    await _note(instance, player_ids, wanted)
+    await note_as(instance, player_ids, wanted)
     return len(wanted)
 
 
 async def note(instance: Instance, player_ids: Collection[int]) -> None:
     """Notes in the players' rows which schedule each should have. Touches no schedule."""
     if player_ids:
-        await _note(instance, player_ids, await _wanted(instance, player_ids))
+        await note_as(instance, player_ids, await _wanted(instance, player_ids))
 
 
-async def _note(instance: Instance, player_ids: Collection[int], wanted: Mapping[int, int]) -> None:
-    notes = {player_id: schedule_id_of(player_id) if player_id in wanted else None for player_id in player_ids}
-    await plan.note_schedules(instance.db, notes)
+async def note_as(instance: Instance, player_ids: Collection[int], wanted: Collection[int]) -> None:
+    """Notes that those `wanted` of the players have their schedules, and that the others have none."""
+    await plan.note_scheduled(instance.db, wanted, SCHEDULE_PREFIX)
+    await plan.note_unscheduled(instance.db, [player_id for player_id in player_ids if player_id not in wanted])
 
 
 def _of(player_ids: Collection[int], wanted: Mapping[int, int]) -> dict[int, int]:

@@ -11,13 +11,15 @@ from msgspec import Struct
 
 from osrsdiff import logs
 from osrsdiff.errors import JobNotFound, OsrsdiffError
-from osrsdiff.scheduling.constants import FIXED_JOBS, PRUNE_TASK, RECONCILE_TASK
-from osrsdiff.scheduling.fixed import next_run
+from osrsdiff.scheduling.constants import FIXED_JOBS, PRUNE_TASK, RECKON_TASK, RECONCILE_TASK
+from osrsdiff.scheduling.minutes import next_run
 from osrsdiff.storage import failures, jobs
 from osrsdiff.storage.failures import RecentFailure
+from osrsdiff.storage.instance import created_at
 from osrsdiff.storage.jobs import JobRun
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.progress import Progress
+from osrsdiff.tracking.reckoning import Reckoned, reckon_pending
 from osrsdiff.tracking.reconcile import Reconciled, reconcile
 
 log = logs.get(__name__)
@@ -44,6 +46,14 @@ async def list_jobs(instance: Instance) -> list[Job]:
     return [Job(name, cron, runs[name], next_run(cron, now)) for name, cron in FIXED_JOBS.items()]
 
 
+async def last_runs(instance: Instance) -> dict[str, datetime]:
+    """When each fixed job last began to run; where it never did, since when it could have."""
+    async with instance.db.reading() as connection:
+        since = await created_at(connection)
+        runs = {name: await jobs.last(connection, name) for name in FIXED_JOBS}
+    return {name: run.started_at if run else since for name, run in runs.items()}
+
+
 async def run_job(instance: Instance, name: str) -> str:
     """Asks the workers to run a job now, or joins a run that waits; the task's id.
 
@@ -57,7 +67,7 @@ async def run_job(instance: Instance, name: str) -> str:
 async def recent_failures(instance: Instance, *, limit: int) -> list[RecentFailure]:
     """The newest fetches without data, the newest first. Works while Redis is away."""
     async with instance.db.reading() as connection:
-        return await failures.recent_with_names(connection, limit=limit)
+        return await failures.recent(connection, limit=limit)
 
 
 async def run_reconcile(instance: Instance, *, dry_run: bool = False, progress: Progress | None = None) -> Reconciled:
@@ -85,6 +95,13 @@ async def run_prune(instance: Instance) -> int:
             total += gone
 
     return await _noted(instance, PRUNE_TASK, prune, lambda count: f"{count} forgotten")
+
+
+async def run_reckoning(instance: Instance) -> Reckoned:
+    """Reckons the history of players whose records and achievements are not those of these rules."""
+    return await _noted(
+        instance, RECKON_TASK, lambda: reckon_pending(instance), lambda report: f"{report.players} reckoned"
+    )
 
 
 async def by_the_clock(run: Awaitable[T]) -> T | None:

@@ -18,9 +18,11 @@ from osrsdiff.game.intervals import parse_interval
 from osrsdiff.scheduling.constants import schedule_id_of
 from osrsdiff.storage import plan
 from osrsdiff.storage import players as table
+from osrsdiff.storage import seen as seen_players
 from osrsdiff.storage.players import Player
+from osrsdiff.storage.seen import Seen
 from osrsdiff.tracking.fetch import FetchReport
-from osrsdiff.tracking.following import follow
+from osrsdiff.tracking.following import follow, note_as
 from osrsdiff.tracking.instance import Instance
 
 log = logs.get(__name__)
@@ -47,6 +49,18 @@ async def get_player(instance: Instance, name: str) -> Player:
     if player is None:
         raise PlayerNotFound(name)
     return player
+
+
+async def see_player(instance: Instance, name: str) -> Seen:
+    """The tracked player of this name in any spelling, as what all that is known of it follows.
+
+    Raises InvalidUsername, PlayerNotFound.
+    """
+    async with instance.db.reading() as connection:
+        found = await seen_players.by_username(connection, usernames.canonical(name))
+    if found is None:
+        raise PlayerNotFound(name)
+    return found
 
 
 async def list_players(
@@ -138,7 +152,7 @@ async def _in_effect(instance: Instance, player: Player, change: Awaitable[objec
     noted = msgspec.structs.replace(player, schedule_id=schedule_id_of(player.id) if player.is_active else None)
     try:
         await change
-        await plan.note_schedules(instance.db, {player.id: noted.schedule_id})
+        await note_as(instance, [player.id], [player.id] if player.is_active else [])
         if await _has_changed(instance, player):
             await follow(instance, [player.id])
     except RedisUnreachable as error:

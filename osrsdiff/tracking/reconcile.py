@@ -46,10 +46,14 @@ class Found(Struct):
 
 
 class Reconciled(Struct):
-    """What did not agree. `mended` is False for a dry run."""
+    """What did not agree. `mended` is False for a dry run.
+
+    `new`: players who had no schedule and whose row names none, each a difference of two kinds with nothing wrong.
+    """
 
     mended: bool
     players: int = 0
+    new: int = 0
     missing_in_redis: Found = field(default_factory=Found)
     missing_in_database: Found = field(default_factory=Found)
     different: Found = field(default_factory=Found)
@@ -61,6 +65,13 @@ class Reconciled(Struct):
         """How many in all."""
         kinds = (self.missing_in_redis, self.missing_in_database, self.different, self.inactive, self.orphaned)
         return sum(kind.count for kind in kinds)
+
+    def log(self) -> None:
+        """Says what was found: schedules that were not as they had been are worth a warning, first ones are not."""
+        if self.differences > 2 * self.new:
+            log.warning("schedules differed", mended=self.mended, differences=self.differences)
+        elif self.new and self.mended:
+            log.info("schedules made", players=self.new)
 
 
 class Unneeded(NamedTuple):
@@ -93,8 +104,7 @@ async def reconcile(instance: Instance, *, dry_run: bool = False, progress: Prog
         raise RedisUnreachable("Redis loses what is written to it. It must not evict: maxmemory-policy noeviction.")
     if not dry_run:
         await instance.source.mark()
-    if report.differences:
-        log.warning("schedules differed", mended=report.mended, differences=report.differences)
+    report.log()
     return report
 
 
@@ -161,6 +171,7 @@ async def _mend_page(instance: Instance, page: list[Player], report: Reconciled)
     if not any(found):
         return
     found = found.without(await _changed(instance, page))
+    report.new += len({*found.missing} & {*found.unnoted})
     report.missing_in_redis.add(found.missing)
     report.different.add(found.different)
     report.missing_in_database.add(found.unnoted)

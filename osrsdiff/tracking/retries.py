@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from osrsdiff.errors import FetchError, Outcome
 from osrsdiff.game.absence import SLOWED_TO, is_not_found
+from osrsdiff.scheduling.constants import SOONEST_S
 from osrsdiff.scheduling.cron import next_beat, phase_s
 from osrsdiff.storage.players import Player
 
 FIRST_RETRY_S = 30.0
-SOONEST_S = 10.0
 
 
 class Due(Struct, frozen=True):

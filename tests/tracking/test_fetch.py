@@ -318,7 +318,7 @@ async def missing_for(instance: Instance, player: Player, time: timedelta) -> No
     async with instance.db.writing() as connection:
         at = datetime.now(UTC) - time
         for _ in range(3):
-            await players.record_attempt(connection, player.id, at=at, outcome=Outcome.NOT_RANKED, failed=True)
+            await players.record_attempt(connection, player.id, at=at, outcome=Outcome.NOT_RANKED)
 
 
 @pytest.mark.parametrize(("days", "is_slowed"), [(0, False), (2.9, False), (3.1, True), (40, True)])
@@ -355,7 +355,7 @@ async def test_two_answers_far_apart_are_not_yet_a_row(
 ) -> None:
     async with instance.db.writing() as connection:
         at = datetime.now(UTC) - timedelta(days=4)
-        await players.record_attempt(connection, hourly.id, at=at, outcome=Outcome.NOT_RANKED, failed=True)
+        await players.record_attempt(connection, hourly.id, at=at, outcome=Outcome.NOT_RANKED)
     hiscores.faults.add(Fault(kind=FaultKind.NOT_FOUND))
     report = await look(fetcher, hourly, due(hourly, datetime.now(UTC).timestamp()))
     assert (report.outcome, report.retry_at) == (Outcome.NOT_RANKED, None)

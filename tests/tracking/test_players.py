@@ -25,6 +25,9 @@ from osrsdiff.tracking.players import (
 from osrsdiff.tracking.reconcile import reconcile
 from osrsdiff.tracking.sight import next_fire
 
+on_sqlite = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+"""Of what is refused before any database is asked, one kind is enough."""
+
 
 @pytest.fixture
 async def without_redis(migrated_url: str, tmp_path: Path) -> AsyncIterator[Instance]:
@@ -53,6 +56,7 @@ async def test_the_default_interval_is_the_configured_one(instance: Instance) ->
 
 
 @pytest.mark.parametrize("name", ["", "way too long a name", "tab\there", "é"])
+@on_sqlite
 async def test_a_name_outside_the_rules_is_refused_and_nothing_stored(instance: Instance, name: str) -> None:
     with pytest.raises(InvalidUsername):
         await add_player(instance, name)
@@ -60,6 +64,7 @@ async def test_a_name_outside_the_rules_is_refused_and_nothing_stored(instance: 
 
 
 @pytest.mark.parametrize("minutes", [0, -1, 43_201, 10**9, 45.5, "x", True])
+@on_sqlite
 async def test_an_interval_outside_the_range_is_refused_and_nothing_changed(
     instance: Instance, minutes: object
 ) -> None:

@@ -61,6 +61,26 @@ async def test_everything_comes_back_after_a_flush(instance: Instance, redis: Re
     assert all([await instance.schedules.next_fire(player_id) for player_id in ids])
 
 
+async def test_first_schedules_are_no_warning_and_lost_ones_are(
+    instance: Instance, redis: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", reconcile.__name__)
+    await players(instance, "a", "b", "c")
+    async with instance.db.writing() as connection:
+        await connection.run(text("UPDATE players SET schedule_id = NULL"))
+
+    async def said() -> list[tuple[str, str]]:
+        caplog.clear()
+        await reconcile.reconcile(instance)
+        return [(record.levelname, record.getMessage()) for record in caplog.records]
+
+    await redis.flushall()
+    assert await said() == [("INFO", "schedules made")]
+    assert await said() == []
+    await redis.flushall()
+    assert await said() == [("WARNING", "schedules differed")]
+
+
 async def test_a_missing_note_of_the_schedule_is_written(instance: Instance) -> None:
     (player_id,) = await players(instance, "a")
     async with instance.db.writing() as connection:

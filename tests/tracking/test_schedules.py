@@ -24,6 +24,9 @@ from osrsdiff.tracking.upkeep import clean_up, rebuild_schedules
 
 Steer = Callable[..., Awaitable[Any]]
 
+on_sqlite = pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+"""Of what is refused before any database is asked, one kind is enough."""
+
 
 @pytest.fixture
 async def ids(instance: Instance) -> dict[str, int]:
@@ -66,7 +69,7 @@ async def fails(instance: Instance, *player_ids: int) -> None:
     now = (await get_player(instance, "a")).created_at
     async with instance.db.writing() as connection:
         for player_id in player_ids:
-            await table.record_attempt(connection, player_id, at=now, outcome=Outcome.UNAVAILABLE, failed=True)
+            await table.record_attempt(connection, player_id, at=now, outcome=Outcome.UNAVAILABLE)
 
 
 async def test_all_are_listed_by_name_with_their_next_fires(instance: Instance, ids: dict[str, int]) -> None:
@@ -117,6 +120,7 @@ async def test_a_schedule_that_nobody_has_any_more_is_not_listed(instance: Insta
     ],
 )
 @pytest.mark.parametrize("only", [None, Only.DUE])
+@on_sqlite
 async def test_a_cursor_that_is_none_is_refused(instance: Instance, cursor: str, only: Only | None) -> None:
     with pytest.raises(InvalidCursor):
         await list_schedules(instance, only=only, after=cursor)
