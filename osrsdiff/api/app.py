@@ -8,6 +8,7 @@ from aiohttp import web
 
 from osrsdiff import lifeline, logs
 from osrsdiff.api.auth import Gate
+from osrsdiff.api.kept import Bodies
 from osrsdiff.api.middleware import endpoint, expectation
 from osrsdiff.api.parsing import MAX_BODY_BYTES
 from osrsdiff.api.routes import ROUTES
@@ -22,8 +23,9 @@ def create_app(instance: Instance) -> web.Application:
     """All routes over an instance, open or not yet. To be served by `server.serving`, which answers what has none."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     gate = Gate(lambda: instance.db, public_read=instance.config.api.public_read)
+    bodies = Bodies()
     for route in ROUTES:
-        handler = endpoint(route, instance, gate)
+        handler = endpoint(route, instance, gate, bodies)
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
         for method in methods:
             app.router.add_route(method, route.path, handler, expect_handler=expectation)

@@ -6,19 +6,19 @@ do the same at a third of a small request's cost.
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from functools import cache
-from hashlib import sha256
+from collections.abc import Awaitable, Callable, Collection
 from itertools import count
+from typing import Any
 
-import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 from msgspec import Struct
+from multidict import CIMultiDict
 
 from osrsdiff import logs
 from osrsdiff.api import problems
 from osrsdiff.api.auth import Gate
-from osrsdiff.api.calls import Call, Nothing, Reply, Route
+from osrsdiff.api.calls import Call, Nothing, Reply, Route, encoded, tag_of
+from osrsdiff.api.kept import Bodies
 from osrsdiff.api.parsing import read_body, read_query
 from osrsdiff.tracking.instance import Instance
 
@@ -37,27 +37,28 @@ _SLOW_MS = 1000
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOUD = frozenset({401, 403})
 _NOTHING = Nothing()
+IF_NONE_MATCH = hdrs.IF_NONE_MATCH
 _ids = map(f"{secrets.token_hex(4)}-{{:x}}".format, count(1))
-_encoder = msgspec.json.Encoder()
 
 
-def endpoint(route: Route, instance: Instance, gate: Gate) -> Handler:
+def endpoint(route: Route, instance: Instance, gate: Gate, bodies: Bodies) -> Handler:
     """The aiohttp handler of `route`: answers, whatever happens, and logs the request."""
-    headers = {**SECURITY_HEADERS, "Cache-Control": _cache_control(route, gate)}
+    headers = CIMultiDict({**SECURITY_HEADERS, "Cache-Control": _cache_control(route, gate)})
     if route.answer is not Nothing:
         headers["Content-Type"] = route.media_type
+    is_open, is_read = gate.is_open(route.access), route.method == "GET"
+    nothing_asked = _default(route.query)
 
     async def answer(request: web.Request) -> web.Response:
-        if not gate.is_open(route.access):
+        if not is_open:
             await gate.admit(request.headers.get("Authorization"), route.access)
-        query, body = _query(request, route), await _body(request, route)
-        reply = await route.handler(Call(instance, request.match_info, query, body))
-        response = web.Response(
-            status=reply.status or route.status,
-            body=_encoded(reply.body, route),
-            headers={**headers, **reply.headers},
-        )
-        return _unless_known(request, reply, response) if route.method == "GET" else response
+        query = nothing_asked
+        if query is None or request.query_string:
+            query = read_query(request.query, route.query)
+        body = _NOTHING if route.body is Nothing else await read_body(request, route.body)
+        has = _tags(request) if is_read and IF_NONE_MATCH in request.headers else ()
+        call = Call(instance, request.match_info, query, body, route.name, has, bodies)
+        return _response(route, call, await route.handler(call), headers)
 
     async def guarded(request: web.Request) -> web.Response:
         began = time.perf_counter()
@@ -93,43 +94,43 @@ def _cache_control(route: Route, gate: Gate) -> str:
     return "no-cache" if gate.is_open(route.access) else "private, no-cache"
 
 
-def _query(request: web.Request, route: Route) -> Struct:
-    return read_query(request.query, route.query) if request.query_string else _default(route.query)
-
-
-async def _body(request: web.Request, route: Route) -> Struct:
-    return _NOTHING if route.body is Nothing else await read_body(request, route.body)
-
-
-def _encoded(body: object, route: Route) -> bytes | None:
-    if route.answer is Nothing:
+def _default(query: type[Struct]) -> Struct | None:
+    """What a request without parameters asks for; None where some are required, which `read_query` then says."""
+    try:
+        return query()
+    except TypeError:
         return None
-    if isinstance(body, bytes):
-        return body
-    return body.encode() if isinstance(body, str) else _encoder.encode(body)
 
 
-def _unless_known(request: web.Request, reply: Reply[object], response: web.Response) -> web.Response:
-    """`response` with its ETag, or 304 where the client has it already."""
-    body = response.body
-    if response.status != 200 or not isinstance(body, bytes):
-        return response
-    tag = f'"{_hash(body)}"' if reply.alike is None else f'W/"{_hash(_encoder.encode(reply.alike))}"'
+def _tags(request: web.Request) -> Collection[str]:
+    """The tags in the header If-None-Match, quotes and all, without the marks of weak ones."""
+    return {etag.value if etag.value == "*" else f'"{etag.value}"' for etag in request.if_none_match or ()}
+
+
+def _response(route: Route, call: Call[Any, Any], reply: Reply[Any], headers: CIMultiDict[str]) -> web.Response:
+    """The reply as it is sent, with its ETag where it is a read that went well; 304 where the client has it."""
+    status = reply.status or route.status
+    if reply.headers:
+        headers = headers.copy()
+        headers.update(reply.headers)
+    is_tagged = route.method == "GET" and status == 200
+    if is_tagged and reply.tag is not None and call.known(reply.tag):
+        return _not_modified(headers, reply.tag)
+    body = None if route.answer is Nothing else encoded(reply.body)
+    response = web.Response(status=status, body=body, headers=headers)
+    if is_tagged and body is not None:
+        tag = reply.tag or (tag_of(body) if reply.alike is None else f"W/{tag_of(encoded(reply.alike))}")
+        if call.known(tag):
+            return _not_modified(headers, tag)
+        response.headers["ETag"] = tag
+    return response
+
+
+def _not_modified(headers: CIMultiDict[str], tag: str) -> web.Response:
+    response = web.Response(status=304, headers=headers)
     response.headers["ETag"] = tag
-    known = request.if_none_match
-    if not known or not any(etag.value in ("*", tag.split('"')[1]) for etag in known):
-        return response
     del response.headers["Content-Type"]
-    return web.Response(status=304, headers=response.headers)
-
-
-def _hash(body: bytes) -> str:
-    return sha256(body).hexdigest()[:24]
-
-
-@cache
-def _default(struct: type[Struct]) -> Struct:
-    return struct()
+    return response
 
 
 def _finished(request: web.BaseRequest, response: web.Response, began: float, request_id: str) -> web.Response:
@@ -137,6 +138,8 @@ def _finished(request: web.BaseRequest, response: web.Response, began: float, re
     response.headers["X-Request-Id"] = request_id
     ms = (time.perf_counter() - began) * 1000
     quiet = request.method in _READING and response.status not in _LOUD and response.status < 500 and ms < _SLOW_MS
+    if quiet and not log.tells_steps():
+        return response
     (log.debug if quiet else log.info)(
         "request answered",
         method=request.method,

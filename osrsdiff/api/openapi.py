@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from osrsdiff.api import problems
-from osrsdiff.api.calls import HTML, JSON, Access, Nothing, Route
+from osrsdiff.api.calls import JSON, Access, Nothing, Route
 from osrsdiff.api.problems import Kind, Problem
 
 Node = dict[str, Any]
@@ -38,7 +38,7 @@ _IN_PATH: Mapping[str, tuple[str, str]] = {
 """What stands in a path, and an example of it."""
 _ETAG = "Send it as `If-None-Match` to learn cheaply whether anything changed."
 _HEADERS: Mapping[int, Mapping[str, str]] = {
-    201: {"Location": "Where the new player is."},
+    201: {"Location": "Where to find what was added."},
     302: {"Location": "Where to go."},
     401: {"WWW-Authenticate": "How to send a token, and what was wrong with the one that came."},
     405: {"Allow": "The methods that the path takes."},
@@ -70,6 +70,11 @@ def document(routes: Iterable[Route], *, public_read: bool) -> Node:
                 "name": "schedules",
                 "description": "When players are fetched: looking, pausing, verifying, many at a time.",
             },
+            {"name": "groups", "description": "Clans and other sets of players: who is in them, what they gained."},
+            {"name": "leaderboards", "description": "Who is first: of everybody, of a game mode, of a group."},
+            {"name": "records", "description": "The most that anybody ever gained in a day, a week, a month, a year."},
+            {"name": "compare", "description": "Players side by side."},
+            {"name": "events", "description": "What happened, as pages of JSON and as Atom feeds."},
             {"name": "tasks", "description": "What belongs to no player and runs by the clock."},
             {"name": "service", "description": "How this instance is, and what it can do."},
         ],
@@ -139,6 +144,8 @@ def _operation(route: Route, schemas: Mapping[str, Node], *, public_read: bool) 
 
 def _tag(path: str) -> str:
     """The part of the API that a path belongs to: what comes after the version."""
+    if path.endswith("/feed.atom"):
+        return "events"
     part = path.removeprefix("/api/v1/").partition("/")[0]
     return part if path.startswith("/api/v1/") else "service"
 
@@ -182,7 +189,7 @@ def _in_place(schema: Node, components: Mapping[str, Node]) -> Node:
 
 def _content(media_type: str, answer: Any, schemas: Mapping[str, Node]) -> Node:
     if not _is_struct(answer):
-        return {media_type: {"schema": {"type": "string" if media_type == HTML else "object"}}}
+        return {media_type: {"schema": {"type": "object" if media_type == JSON else "string"}}}
     schema = {"$ref": f"#/components/schemas/{answer.__name__}"}
     return {media_type: {"schema": schema, "example": example_of(schema, dict(schemas))}}
 
@@ -215,6 +222,8 @@ def _problems_of(route: Route, *, public_read: bool) -> list[Kind]:
         kinds.append(problems.FORBIDDEN)
     if "{username}" in route.path:
         kinds += [problems.PLAYER_NOT_FOUND, problems.INVALID_USERNAME]
+    if "{metric}" in route.path:
+        kinds.append(problems.METRIC_NOT_FOUND)
     if route.body is not Nothing:
         kinds += [problems.MALFORMED, problems.TOO_SLOW, problems.TOO_LARGE, problems.MEDIA_TYPE_REFUSED]
     if fields:

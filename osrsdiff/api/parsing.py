@@ -5,7 +5,7 @@ The only place of the API that looks at raw input; nothing further in validates 
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, get_args
@@ -17,7 +17,9 @@ from multidict import MultiMapping
 from osrsdiff.api import problems
 from osrsdiff.api.calls import JSON
 from osrsdiff.api.problems import Refused
+from osrsdiff.errors import InvalidTime
 from osrsdiff.game.intervals import parse_interval
+from osrsdiff.game.zones import read_moment
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_TIMEOUT_S = 10.0
@@ -49,14 +51,13 @@ async def read_body(request: web.Request, into: type[T]) -> T:
     return _struct(document, into, strict=True)
 
 
-def read_time(name: str, text: str) -> datetime:
-    """A date or a date and time in ISO 8601, taken for UTC where it has no offset. Raises Refused."""
+def read_time(name: str, text: str, zone: tzinfo = UTC) -> datetime:
+    """A date or a date and time in ISO 8601, on the zone's clock where it has no offset. Raises Refused."""
     try:
         # an unescaped plus of an offset arrives as a blank
-        time = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-        return (time.replace(tzinfo=UTC) if time.tzinfo is None else time).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise _refused(name, f"{text[:40]!r} is no time; write 2026-01-31 or 2026-01-31T12:00:00Z") from None
+        return read_moment(text.replace(" ", "+") if "T" in text else text, zone)
+    except InvalidTime as error:
+        raise Refused(problems.INVALID_FIELD, f"{name}: {error}", field=name) from None
 
 
 def _struct(given: Mapping[str, object], into: type[T], *, strict: bool) -> T:

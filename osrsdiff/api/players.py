@@ -57,7 +57,12 @@ async def add_player(call: Call[Nothing, schemas.AddPlayer]) -> Reply[schemas.Pl
 
 async def get_player(call: Call[Nothing, Nothing]) -> Reply[schemas.Player]:
     """Any spelling of the name will do."""
-    return Reply(player_document(await tracking.get_player(call.instance, call.username)))
+    seen = await tracking.see_player(call.instance, call.username)
+
+    async def make() -> Reply[schemas.Player]:
+        return Reply(player_document(seen.player))
+
+    return await call.kept(seen, make)
 
 
 async def change_player(call: Call[Nothing, schemas.ChangePlayer]) -> Reply[schemas.PlayerSaved]:

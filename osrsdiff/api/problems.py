@@ -61,7 +61,12 @@ UNAUTHORIZED = Kind(
 FORBIDDEN = Kind("forbidden", 403, "Token may not do this", "The token's scope does not cover this request.")
 NOT_FOUND = Kind("not-found", 404, "Nothing here", "No such path.")
 PLAYER_NOT_FOUND = Kind("player-not-found", 404, "Player is not tracked", "No tracked player has this name.")
+GROUP_NOT_FOUND = Kind("group-not-found", 404, "No such group", "The list of groups names those that there are.")
+NOT_A_MEMBER = Kind("not-a-member", 404, "Player is not in the group", "The list of its members names who is.")
 TASK_NOT_FOUND = Kind("task-not-found", 404, "No such task", "The list of tasks names those that there are.")
+METRIC_NOT_FOUND = Kind(
+    "metric-not-found", 404, "No such metric", "Neither the game nor any player seen so far has a metric of this name."
+)
 METHOD_NOT_ALLOWED = Kind(
     "method-not-allowed", 405, "Method not allowed here", "The header `Allow` lists what this path takes."
 )
@@ -69,6 +74,7 @@ TOO_SLOW = Kind("too-slow", 408, "Body came too slowly", "The body was not compl
 PLAYER_EXISTS = Kind(
     "player-exists", 409, "Player is tracked already", "A player of this name, in any spelling, exists."
 )
+GROUP_EXISTS = Kind("group-exists", 409, "Key is taken", "Another group has this key; give one of its own.")
 TOO_LARGE = Kind("too-large", 413, "Body too large", "The body is longer than this API takes.")
 MEDIA_TYPE_REFUSED = Kind(
     "unsupported-media-type", 415, "Body is not JSON", "Send `Content-Type: application/json`, not compressed."
@@ -79,6 +85,9 @@ INVALID_FIELD = Kind(
 INVALID_USERNAME = Kind("invalid-username", 422, "Not a player name", "The name is outside the game's rules.")
 INVALID_INTERVAL = Kind("invalid-interval", 422, "Not a fetch interval", "Intervals are whole minutes from 1 to 43200.")
 INVALID_PERIOD = Kind("invalid-period", 422, "Not a period", "The period or the window can't be read.")
+INVALID_GROUP = Kind(
+    "invalid-group", 422, "Not a group", "The name, the key or a role is outside the rules, or the list can't be read."
+)
 INTERNAL = Kind(
     "internal-error", 500, "Something went wrong here", "A fault of this program; `request_id` finds it in the log."
 )
@@ -100,6 +109,12 @@ _BY_ERROR: Mapping[type[BaseException], Kind] = {
     errors.InvalidPeriod: INVALID_PERIOD,
     errors.PlayerExists: PLAYER_EXISTS,
     errors.PlayerNotFound: PLAYER_NOT_FOUND,
+    errors.PlayersNotFound: PLAYER_NOT_FOUND,
+    errors.MetricNotFound: METRIC_NOT_FOUND,
+    errors.GroupExists: GROUP_EXISTS,
+    errors.GroupNotFound: GROUP_NOT_FOUND,
+    errors.InvalidGroup: INVALID_GROUP,
+    errors.NotAMember: NOT_A_MEMBER,
     errors.JobNotFound: TASK_NOT_FOUND,
     errors.TokenNotFound: NOT_FOUND,
     errors.UserError: INVALID_FIELD,
@@ -151,6 +166,10 @@ def told(error: BaseException) -> str:
     """What a client is told of what it asked for in vain: no commands, which only who runs the instance can type."""
     if isinstance(error, errors.PlayerNotFound):
         return f"No tracked player is called {error.username[:40]!r}."
+    if isinstance(error, errors.PlayersNotFound):
+        return f"Not tracked: {', '.join(error.names)}."
+    if isinstance(error, errors.GroupNotFound):
+        return f"No group is called {error.key[:60]!r}."
     return str(error)
 
 

@@ -4,10 +4,74 @@ from functools import cache
 
 from msgspec import json
 
-from osrsdiff.api import docs, health, openapi, players, schedules, sight, tasks
+from osrsdiff.api import (
+    achievements,
+    compare,
+    docs,
+    events,
+    feeds,
+    groups,
+    health,
+    history,
+    leaderboards,
+    openapi,
+    players,
+    rates,
+    records,
+    schedules,
+    sight,
+    tasks,
+)
+from osrsdiff.api.achievement_schemas import Achievements
+from osrsdiff.api.atom import MEDIA_TYPE as ATOM
 from osrsdiff.api.calls import HTML, Access, Call, Nothing, Reply, Route, route
+from osrsdiff.api.compare import COMPARE
+from osrsdiff.api.compare_schemas import CompareQuery, Comparison
+from osrsdiff.api.event_schemas import AllEventsQuery, EventPage, EventsQuery, FeedQuery
+from osrsdiff.api.events import EVENTS
+from osrsdiff.api.group_schemas import (
+    AddGroup,
+    ChangeGroup,
+    Group,
+    GroupPage,
+    GroupsQuery,
+    MemberPage,
+    Memberships,
+    MembersPut,
+    MembersQuery,
+    MembersTakenOut,
+    PutMembers,
+    TakeOutMembers,
+)
+from osrsdiff.api.groups import GROUPS
+from osrsdiff.api.history_schemas import (
+    AtQuery,
+    Calendar,
+    CalendarQuery,
+    History,
+    HistoryQuery,
+    SheetAt,
+    SnapshotPage,
+    SnapshotsQuery,
+)
+from osrsdiff.api.leaderboard_schemas import GroupGainsQuery, Leaderboard, LeaderboardQuery
+from osrsdiff.api.leaderboards import LEADERBOARDS
 from osrsdiff.api.players import PLAYERS
-from osrsdiff.api.problems import INVALID_USERNAME, PLAYER_EXISTS, PLAYER_NOT_FOUND, REDIS_UNREACHABLE, TASK_NOT_FOUND
+from osrsdiff.api.problems import (
+    GROUP_EXISTS,
+    GROUP_NOT_FOUND,
+    INVALID_GROUP,
+    INVALID_USERNAME,
+    METRIC_NOT_FOUND,
+    NOT_A_MEMBER,
+    PLAYER_EXISTS,
+    PLAYER_NOT_FOUND,
+    REDIS_UNREACHABLE,
+    TASK_NOT_FOUND,
+)
+from osrsdiff.api.rates_schemas import Rates, RatesQuery
+from osrsdiff.api.record_schemas import PlayerRecords, RecordsQuery, RecordTable, RecordTableQuery
+from osrsdiff.api.records import RECORDS
 from osrsdiff.api.schedule_schemas import (
     PlayerSchedule,
     SchedulePage,
@@ -40,6 +104,7 @@ from osrsdiff.api.tasks import TASKS
 
 ANYONE, READ, ADMIN = Access.ANYONE, Access.READ, Access.ADMIN
 PLAYER = PLAYERS + "/{username}"
+GROUP = GROUPS + "/{group}"
 NOBODY = (PLAYER_NOT_FOUND, INVALID_USERNAME)
 
 
@@ -74,14 +139,66 @@ ROUTES: tuple[Route, ...] = (
           access=ADMIN, query=Nothing, body=Nothing, answer=FetchAccepted, status=202, problems=(REDIS_UNREACHABLE,)),
     route("GET", f"{PLAYER}/gains", sight.player_gains, summary="What a player gained",
           access=READ, query=GainsQuery, body=Nothing, answer=Gains),
+    route("GET", f"{PLAYER}/history/{{metric}}", history.player_history, summary="The course of a metric",
+          access=READ, query=HistoryQuery, body=Nothing, answer=History),
+    route("GET", f"{PLAYER}/calendar/{{metric}}", history.player_calendar, summary="A metric's year by days",
+          access=READ, query=CalendarQuery, body=Nothing, answer=Calendar),
+    route("GET", f"{PLAYER}/snapshots", history.player_snapshots, summary="What each look changed",
+          access=READ, query=SnapshotsQuery, body=Nothing, answer=SnapshotPage),
+    route("GET", f"{PLAYER}/snapshots/{{at}}", history.player_sheet_at, summary="A player's sheet at any time",
+          access=READ, query=AtQuery, body=Nothing, answer=SheetAt),
+    route("GET", f"{PLAYER}/rates", rates.player_rates, summary="How fast a player goes on",
+          access=READ, query=RatesQuery, body=Nothing, answer=Rates),
     route("GET", f"{PLAYER}/stats", sight.player_stats, summary="A player's current sheet",
           access=READ, query=Nothing, body=Nothing, answer=Stats),
+    route("GET", f"{PLAYER}/records", records.player_records, summary="The most a player ever gained",
+          access=READ, query=RecordsQuery, body=Nothing, answer=PlayerRecords),
+    route("GET", f"{PLAYER}/achievements", achievements.player_achievements, summary="What a player has reached",
+          access=READ, query=Nothing, body=Nothing, answer=Achievements),
+    route("GET", f"{PLAYER}/events", events.player_events, summary="What happened to a player",
+          access=READ, query=EventsQuery, body=Nothing, answer=EventPage),
     route("GET", f"{PLAYER}/schedule", schedules.player_schedule, summary="A player's schedule",
           access=READ, query=Nothing, body=Nothing, answer=PlayerSchedule),
     route("POST", f"{PLAYER}/pause", schedules.pause_one, summary="Pause a player",
           access=ADMIN, query=Nothing, body=Nothing, answer=PlayerSaved),
     route("POST", f"{PLAYER}/resume", schedules.resume_one, summary="Resume a player",
           access=ADMIN, query=Nothing, body=Nothing, answer=PlayerSaved),
+    route("GET", f"{GROUPS}/{{group}}/events", events.group_events, summary="What happened to a group",
+          access=READ, query=EventsQuery, body=Nothing, answer=EventPage, problems=(GROUP_NOT_FOUND,)),
+    route("GET", EVENTS, events.list_events, summary="What happened to everybody",
+          access=READ, query=AllEventsQuery, body=Nothing, answer=EventPage, problems=(GROUP_NOT_FOUND,)),
+    route("GET", f"{PLAYER}/groups", groups.player_groups, summary="The groups that a player is in",
+          access=READ, query=Nothing, body=Nothing, answer=Memberships),
+    route("GET", GROUPS, groups.list_groups, summary="List groups",
+          access=READ, query=GroupsQuery, body=Nothing, answer=GroupPage),
+    route("POST", GROUPS, groups.create_group, summary="Make a group",
+          access=ADMIN, query=Nothing, body=AddGroup, answer=Group, status=201, problems=(GROUP_EXISTS, INVALID_GROUP)),
+    route("GET", GROUP, groups.get_group, summary="Look up a group",
+          access=READ, query=Nothing, body=Nothing, answer=Group, problems=(GROUP_NOT_FOUND,)),
+    route("PATCH", GROUP, groups.change_group, summary="Rename a group",
+          access=ADMIN, query=Nothing, body=ChangeGroup, answer=Group,
+          problems=(GROUP_NOT_FOUND, GROUP_EXISTS, INVALID_GROUP)),
+    route("DELETE", GROUP, groups.delete_group, summary="Forget a group, not its players",
+          access=ADMIN, query=Nothing, body=Nothing, answer=Nothing, status=204, problems=(GROUP_NOT_FOUND,)),
+    route("GET", f"{GROUP}/members", groups.list_members, summary="Who is in a group",
+          access=READ, query=MembersQuery, body=Nothing, answer=MemberPage, problems=(GROUP_NOT_FOUND,)),
+    route("POST", f"{GROUP}/members", groups.put_members, summary="Put players into a group",
+          access=ADMIN, query=Nothing, body=PutMembers, answer=MembersPut,
+          problems=(GROUP_NOT_FOUND, *NOBODY, INVALID_GROUP)),
+    route("DELETE", f"{GROUP}/members", groups.take_out_members, summary="Take players out of a group",
+          access=ADMIN, query=Nothing, body=TakeOutMembers, answer=MembersTakenOut,
+          problems=(GROUP_NOT_FOUND, *NOBODY, NOT_A_MEMBER)),
+    route("DELETE", f"{GROUP}/members/{{username}}", groups.take_out_member, summary="Take a player out of a group",
+          access=ADMIN, query=Nothing, body=Nothing, answer=Nothing, status=204,
+          problems=(GROUP_NOT_FOUND, NOT_A_MEMBER)),
+    route("GET", f"{GROUP}/gains", leaderboards.group_gains, summary="What a group gained",
+          access=READ, query=GroupGainsQuery, body=Nothing, answer=Leaderboard,
+          problems=(GROUP_NOT_FOUND, METRIC_NOT_FOUND)),
+    route("GET", f"{LEADERBOARDS}/{{metric}}", leaderboards.leaderboard, summary="Who is first",
+          access=READ, query=LeaderboardQuery, body=Nothing, answer=Leaderboard, problems=(GROUP_NOT_FOUND,)),
+    route("GET", COMPARE, compare.compare_players, summary="Compare two to ten players",
+          access=READ, query=CompareQuery, body=Nothing, answer=Comparison,
+          problems=(*NOBODY, METRIC_NOT_FOUND)),
     route("GET", SCHEDULES, schedules.list_schedules, summary="List schedules",
           access=READ, query=SchedulesQuery, body=Nothing, answer=SchedulePage, problems=(REDIS_UNREACHABLE,)),
     route("POST", f"{SCHEDULES}/pause", schedules.pause_schedules, summary="Pause many players",
@@ -95,6 +212,14 @@ ROUTES: tuple[Route, ...] = (
     route("POST", f"{TASKS}/{{name}}/run", tasks.run_task, summary="Run a task now",
           access=ADMIN, query=Nothing, body=Nothing, answer=TaskQueued, status=202,
           problems=(TASK_NOT_FOUND, REDIS_UNREACHABLE)),
+    route("GET", f"{RECORDS}/{{metric}}", records.record_table, summary="Who ever gained the most",
+          access=READ, query=RecordTableQuery, body=Nothing, answer=RecordTable, problems=(GROUP_NOT_FOUND,)),
+    route("GET", "/feed.atom", feeds.all_feed, summary="The newest events as a feed",
+          access=READ, query=FeedQuery, body=Nothing, answer=bytes, media_type=ATOM),
+    route("GET", "/players/{username}/feed.atom", feeds.player_feed, summary="A player's newest events as a feed",
+          access=READ, query=FeedQuery, body=Nothing, answer=bytes, media_type=ATOM),
+    route("GET", "/groups/{group}/feed.atom", feeds.group_feed, summary="A group's newest events as a feed",
+          access=READ, query=FeedQuery, body=Nothing, answer=bytes, media_type=ATOM, problems=(GROUP_NOT_FOUND,)),
     route("GET", "/healthz", health.healthz, summary="Is the process alive?",
           access=ANYONE, query=Nothing, body=Nothing, answer=Health),
     route("GET", "/readyz", health.readyz, summary="Does the instance do its work?",

@@ -59,26 +59,46 @@ class PlayersQuery(Request, frozen=True):
     is_active: Annotated[bool, Meta(description="Only active ones, or only paused ones.")] | UnsetType = UNSET
 
 
-class GainsQuery(Request, frozen=True):
-    """Which window: `period`, or `from` and `to`."""
+Zone = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="The time zone of days and of times without an offset, by its IANA name; UTC where it is left out.",
+        examples=["Europe/Berlin"],
+    ),
+]
+
+
+class SpanQuery(Request, frozen=True):
+    """Which span: `period`, or `from` and `to`."""
 
     period: (
         Annotated[
             str,
             Meta(
                 min_length=1,
-                description="A span that ends now: hour, 6h, day, week, month, year, all, or a duration such as 3d12h. "
-                "`week` where nothing is given.",
+                description="A span that ends now: hour, 6h, day, week, month, year, all, or a duration such as 3d12h.",
                 examples=["week"],
             ),
         ]
         | UnsetType
     ) = UNSET
     start: (
-        Annotated[str, Meta(description="ISO 8601 date or time, UTC without an offset.", examples=["2026-01-01"])]
+        Annotated[
+            str,
+            Meta(
+                description="ISO 8601 date or time; a date is its midnight in the zone `tz`.", examples=["2026-01-01"]
+            ),
+        ]
         | UnsetType
     ) = field(name="from", default=UNSET)
     to: Annotated[str, Meta(description="As `from`; now where only `from` is given.")] | UnsetType = UNSET
+    tz: Zone | UnsetType = UNSET
+
+
+class GainsQuery(SpanQuery, frozen=True):
+    """Which span of gains, `week` where nothing is given, and of which metrics."""
+
     all: Annotated[bool, Meta(description="Also the metrics that did not move.")] = False
 
 
@@ -191,7 +211,20 @@ class MetricGain(Struct, frozen=True):
     gained: Annotated[int, Meta(description="End minus start; negative for a fall.", examples=[125000])]
     levels_gained: Annotated[int | None, Meta(description="Null outside skills.", examples=[1])]
     rank_moved: Annotated[
-        int | None, Meta(description="Places climbed; negative for places lost, null where unranked.", examples=[420])
+        int | None,
+        Meta(
+            description="Places climbed between the two values' ranks; negative for places lost, null where unranked.",
+            examples=[420],
+        ),
+    ]
+    rank_today: Annotated[
+        int | None,
+        Meta(
+            description="At the last look, whenever the window ends. Ranks move without a gain too.", examples=[149500]
+        ),
+    ]
+    rank_moved_today: Annotated[
+        int | None, Meta(description="As `rank_moved`, from the start to the last look.", examples=[500])
     ]
     first_seen: Annotated[
         bool,
@@ -221,7 +254,9 @@ class Gains(Struct, frozen=True):
     start: Annotated[Accuracy | None, Meta(description="How sure the start is; null before the first look.")]
     end: Annotated[Accuracy | None, Meta(description="How sure the end is; null where nothing was seen until then.")]
     totals: Totals
-    gains: Annotated[list[MetricGain], Meta(description="Overall, skills, bosses, activities; most moved first.")]
+    gains: Annotated[
+        list[MetricGain], Meta(description="Overall, skills, bosses, activities; of each kind what moved most first.")
+    ]
     first_look_at: Annotated[
         Time | None, Meta(description="Where the first look ever lies inside the window: gains count from there.")
     ]

@@ -2,15 +2,13 @@
 
 from datetime import datetime
 
-from msgspec import UNSET, UnsetType
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from osrsdiff.api import problems, schemas
+from osrsdiff.api import schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.documents import name_document
-from osrsdiff.api.parsing import read_time
-from osrsdiff.api.problems import Refused
-from osrsdiff.errors import InvalidPeriod
+from osrsdiff.api.following import of_player, of_player_over
+from osrsdiff.api.spans import naming_the_field, read_span, read_zone
 from osrsdiff.game import metrics
 from osrsdiff.game.gains import Bracket, Gain, Known, PlayerGains, level_of
 from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of
@@ -20,30 +18,38 @@ from osrsdiff.tracking import sight as tracking
 
 
 async def player_gains(call: Call[schemas.GainsQuery, Nothing]) -> Reply[schemas.Gains]:
-    """End minus start for each metric that moved, with the looks that bracket both ends.
+    """End minus start for each metric that moved, with the looks that bracket both ends; of the last week by default.
 
     Gains count from the last value known at the start, or from the first one inside the window where nothing was known
     before: an unranked start is never taken for zero.
     """
     query = call.query
-    start, end = _time("from", query.start), _time("to", query.to)
-    period = None if query.period is UNSET else query.period
-    try:
-        player, gains = await tracking.player_gains(call.instance, call.username, period=period, start=start, end=end)
-    except InvalidPeriod as error:
-        field = "period" if period is not None else "from" if start else "to"
-        raise Refused(problems.INVALID_PERIOD, str(error), field=field) from error
-    body = gains_body(player, gains, None, everything=query.all)
-    if body.end is None or body.end.earliest == body.first_look_at:
+    asked = read_span(query, read_zone(query.tz))
+
+    async def make() -> Reply[schemas.Gains]:
+        with naming_the_field(asked):
+            player, gains = await tracking.player_gains(
+                call.instance, call.username, **asdict(asked), everything=query.all
+            )
+        body = gains_body(player, gains, None, everything=query.all)
+        if body.end is not None and body.end.earliest != body.first_look_at:
+            return Reply(body)
         body = replace(body, next_fetch_at=await tracking.next_fire(call.instance, player))
-    return Reply(body, alike=replace(body, window=_by_the_minute(body.window)))
+        return Reply(body, alike=replace(body, window=_by_the_minute(body.window)), is_fleeting=True)
+
+    return await of_player_over(call, asked, make)
 
 
 async def player_stats(call: Call[Nothing, Nothing]) -> Reply[schemas.Stats]:
     """The current sheet: each metric's value, level and rank, why it is unranked, and since when it is known."""
-    player, rows = await tracking.player_sheet(call.instance, call.username)
-    message = None if rows else _why_nothing(player)
-    return Reply(schemas.Stats(name_document(player), player.last_look_at, [_reading(row) for row in rows], message))
+
+    async def make() -> Reply[schemas.Stats]:
+        player, rows = await tracking.player_sheet(call.instance, call.username)
+        message = None if rows else why_nothing(player)
+        readings = [reading_document(row) for row in rows]
+        return Reply(schemas.Stats(name_document(player), player.last_look_at, readings, message))
+
+    return await of_player(call, make)
 
 
 def gains_body(
@@ -54,23 +60,24 @@ def gains_body(
     return schemas.Gains(
         player=name_document(player),
         window=schemas.Window(_second(found.window.start), _second(found.window.end)),
-        start=_accuracy(found.start),
-        end=_accuracy(found.end),
+        start=accuracy_document(found.start),
+        end=accuracy_document(found.end),
         totals=_totals(found.gains),
-        gains=[_metric(gain) for gain in found.gains if everything or _shown(gain, first_look_at)],
+        gains=[
+            _metric(gain, found.ranks_today.get(gain.metric))
+            for gain in found.gains
+            if everything or _shown(gain, first_look_at)
+        ],
         first_look_at=first_look_at,
         next_fetch_at=next_fetch_at,
     )
 
 
-def _why_nothing(player: Player) -> str:
+def why_nothing(player: Player) -> str:
+    """Why nothing is known of a player who has not been seen yet."""
     if player.last_outcome is None:
         return "Not looked at yet."
     return f"Not seen yet: the last fetch ended as {player.last_outcome}."
-
-
-def _time(name: str, text: str | UnsetType) -> datetime | None:
-    return None if text is UNSET else read_time(name, text)
 
 
 def _first_look(gains: PlayerGains) -> datetime | None:
@@ -105,7 +112,7 @@ def _totals(gains: list[Gain]) -> schemas.Totals:
     return schemas.Totals(overall.gained, levels if known is None else known, kills)
 
 
-def _metric(gain: Gain) -> schemas.MetricGain:
+def _metric(gain: Gain, rank_today: int | None) -> schemas.MetricGain:
     start, end, kind = gain.start, gain.end, kind_of(gain.metric)
     return schemas.MetricGain(
         metric=gain.metric,
@@ -115,10 +122,16 @@ def _metric(gain: Gain) -> schemas.MetricGain:
         end=_value(gain.metric, kind, end),
         gained=gain.gained,
         levels_gained=gain.levels_gained,
-        rank_moved=None if start.rank is None or end.rank is None else start.rank - end.rank,
+        rank_moved=_climbed(start.rank, end.rank),
+        rank_today=rank_today,
+        rank_moved_today=_climbed(start.rank, rank_today),
         first_seen=gain.first_seen,
         fell=gain.fell,
     )
+
+
+def _climbed(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else before - after
 
 
 def _value(metric: str, kind: MetricKind, known: Known) -> schemas.Value:
@@ -126,7 +139,8 @@ def _value(metric: str, kind: MetricKind, known: Known) -> schemas.Value:
     return schemas.Value(known.value, level, known.rank, known.at)
 
 
-def _reading(row: SheetRow) -> schemas.MetricReading:
+def reading_document(row: SheetRow) -> schemas.MetricReading:
+    """A line of a sheet as clients see it."""
     metric, reading = row.metric, row.reading
     return schemas.MetricReading(
         metric=metric.key,
@@ -140,7 +154,8 @@ def _reading(row: SheetRow) -> schemas.MetricReading:
     )
 
 
-def _accuracy(bracket: Bracket | None) -> schemas.Accuracy | None:
+def accuracy_document(bracket: Bracket | None) -> schemas.Accuracy | None:
+    """How sure a time is, as clients see it."""
     return None if bracket is None else schemas.Accuracy(bracket.earliest, bracket.latest)
 
 

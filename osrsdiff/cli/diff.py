@@ -42,10 +42,15 @@ _HEADINGS = {MetricKind.SKILL: "Skill", MetricKind.BOSS: "Boss", MetricKind.ACTI
 def diff(
     name: str, period: str | None, start: datetime | None, end: datetime | None, everything: bool, as_json: bool
 ) -> None:
-    """Show what a player gained over a period, by default the last 7 days."""
+    """Show what a player gained over a period, by default the last 7 days.
+
+    Dates are those of this machine's clock. Ranks are those at the looks that saw the values, and behind them today's.
+    """
 
     async def look_up(instance: Instance) -> tuple[Player, schemas.Gains]:
-        player, found = await sight.player_gains(instance, name, period=period, start=start, end=end)
+        player, found = await sight.player_gains(
+            instance, name, period=period, start=start, end=end, everything=everything
+        )
         next_fetch_at = await sight.next_fire(instance, player)
         return player, gains_body(player, found, next_fetch_at, everything=everything)
 
@@ -115,9 +120,9 @@ def _print_kind(heading: str, gains: Sequence[schemas.MetricGain]) -> None:
     if not gains:
         return
     levels = gains[0].kind is MetricKind.SKILL
-    headings = [heading, "Gained", "From", "To", *(["Level"] if levels else []), "Rank"]
+    headings = [heading, "Gained", "From", "To", *(["Level"] if levels else []), "Rank", "Today"]
     tables.print_line("")
-    tables.print_table(headings, _rows(gains, levels=levels), right=("Gained", "From", "To", "Level", "Rank"))
+    tables.print_table(headings, _rows(gains, levels=levels), right=headings[1:])
 
 
 def _rows(gains: Iterable[schemas.MetricGain], *, levels: bool) -> Iterable[list[tables.Cell]]:
@@ -129,7 +134,7 @@ def _rows(gains: Iterable[schemas.MetricGain], *, levels: bool) -> Iterable[list
             "-" if gain.first_seen and not gain.gained else wording.number(gain.start.value),
             wording.number(gain.end.value),
         ]
-        yield [*cells, *([_level(gain)] if levels else []), _rank(gain)]
+        yield [*cells, *([_level(gain)] if levels else []), _rank(gain.rank_moved), _rank(gain.rank_moved_today)]
 
 
 def _gained(gain: schemas.MetricGain) -> Text:
@@ -142,17 +147,23 @@ def _gained(gain: schemas.MetricGain) -> Text:
 
 def _level(gain: schemas.MetricGain) -> str:
     before, after = gain.start.level, gain.end.level
-    if before is None or before == after:
+    if before is None or after is None or before == after:
         return wording.number(after)
-    return f"{wording.number(before)} → {wording.number(after)}"
+    return f"{after:,} {after - before:+}"
 
 
-def _rank(gain: schemas.MetricGain) -> Text:
-    """The rank's way: up is better."""
-    if not gain.rank_moved:
-        return Text("-" if gain.rank_moved is None else "=", style="dim")
-    climbed = gain.rank_moved > 0
-    return Text(f"{'▲' if climbed else '▼'} {abs(gain.rank_moved):,}", style="green" if climbed else "yellow")
+def _rank(moved: int | None) -> Text:
+    """A rank's way: up is better."""
+    if not moved:
+        return Text("-" if moved is None else "=", style="dim")
+    return Text(f"{'▲' if moved > 0 else '▼'}{_short(abs(moved))}", style="green" if moved > 0 else "yellow")
+
+
+def _short(places: int) -> str:
+    """9,999; 10k, 123k, 2.1M, so that the widest table has 80 columns."""
+    if places < 10_000:
+        return f"{places:,}"
+    return f"{places // 1000}k" if places < 1_000_000 else f"{places / 1_000_000:.1f}M"
 
 
 def _totals(totals: schemas.Totals) -> str:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from osrsdiff.api import schemas
 from osrsdiff.errors import Outcome
 from osrsdiff.tracking.fetch import FetchReport
+from osrsdiff.tracking.reckoning import Differences, Reckoned
 
 
 class Headline(Struct, frozen=True):
@@ -59,6 +60,30 @@ class NameResults(Struct, frozen=True):
 
     fetching: bool
     results: list[NameResult]
+
+
+class NameRefused(Struct, frozen=True):
+    """A name that is nobody's, and why."""
+
+    name: str
+    error: str
+
+
+class RecordsRebuilt(Struct, frozen=True):
+    """What reckoning anew has found. `mended`: False for a dry run. `busy`: players to be reckoned once more."""
+
+    mended: bool
+    players: int
+    busy: int
+    records: Differences
+    achievements: Differences
+    refused: list[NameRefused]
+
+
+def records_rebuilt(report: Reckoned) -> RecordsRebuilt:
+    """A report as scripts see it."""
+    refused = [NameRefused(one.name, str(one.error)) for one in report.refused]
+    return RecordsRebuilt(report.mended, report.players, report.busy, report.records, report.achievements, refused)
 
 
 def fetched(report: FetchReport | None) -> Fetched | None:

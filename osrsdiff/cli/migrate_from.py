@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -14,7 +15,6 @@ from osrsdiff.cli.frame import Command
 from osrsdiff.cli.inputs import JSON
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.cli.wording import counted
-from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.move.moving import move_from
 from osrsdiff.tracking.move.report import SHOWN, MoveReport
 from osrsdiff.tracking.progress import Progress
@@ -56,23 +56,17 @@ def migrate_from(
     if remove_old and old_redis is None:
         raise click.UsageError("--remove-old removes what is in the old install's Redis: name that with --redis.")
     _check_timezone(source_timezone)
-    if remove_old and not dry_run and not yes and _is_at_a_terminal():
-        click.confirm(
-            "Remove what the old schedulers left in that Redis, once the move is whole?", abort=True, err=True
-        )
-    stage = bar if can_draw() else _lines
-
-    async def move(instance: Instance) -> MoveReport:
-        return await move_from(
-            instance,
-            url,
-            stages=stage,
-            old_redis=old_redis,
-            source_timezone=source_timezone,
-            dry_run=dry_run,
-            remove_old=remove_old,
-        )
-
+    if remove_old and not dry_run and not yes:
+        _confirm_removal()
+    move = partial(
+        move_from,
+        url=url,
+        stages=bar if can_draw() else _lines,
+        old_redis=old_redis,
+        source_timezone=source_timezone,
+        dry_run=dry_run,
+        remove_old=remove_old,
+    )
     with exits.stoppable("Stopped. What is moved stays; the same command goes on from there."):
         report = on_instance(move)
     if as_json:
@@ -80,6 +74,13 @@ def migrate_from(
     else:
         _tell(report, remove_old=remove_old)
     click.get_current_context().exit(0 if report.is_whole and report.not_removed is None else exits.NOT_DONE)
+
+
+def _confirm_removal() -> None:
+    if _is_at_a_terminal():
+        click.confirm(
+            "Remove what the old schedulers left in that Redis, once the move is whole?", abort=True, err=True
+        )
 
 
 def _is_at_a_terminal() -> bool:

@@ -16,9 +16,11 @@ from osrsdiff.api.server import serving
 from osrsdiff.config import Api, Config, Database, Redis
 from osrsdiff.game.metrics import activity_named
 from osrsdiff.game.snapshots import Reading, difference
+from osrsdiff.hiscores.parser import Observation
 from osrsdiff.storage import history
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.tokens import Scope
+from osrsdiff.tracking import looks
 from osrsdiff.tracking import players as tracking
 from osrsdiff.tracking.instance import Instance, open_instance
 from osrsdiff.tracking.tokens import create_token
@@ -115,5 +117,17 @@ def look(instance: Instance) -> Look:
                 new_metrics=[NEW_BOSS],
             )
         assert stored
+
+    return store
+
+
+@pytest.fixture
+def see(instance: Instance) -> Look:
+    """Stores a look as `look` does, with the records, achievements and events that come of it."""
+
+    async def store(player: Player, at: datetime, **readings: Reading) -> None:
+        async with instance.db.reading() as connection:
+            state = await history.load_state(connection, player.id)
+        await looks.store(instance.db, player.id, state, Observation(readings, (NEW_BOSS,)), at)
 
     return store

@@ -68,6 +68,8 @@ async def test_gains_count_between_the_looks_that_bracket_the_window(api: Ask, l
         "gained": 1000,
         "levels_gained": 4,
         "rank_moved": 100,
+        "rank_today": 400,
+        "rank_moved_today": 100,
         "first_seen": False,
         "fell": False,
     }
@@ -131,6 +133,43 @@ async def test_a_window_is_given_by_two_times(api: Ask, lynx: Player, look: Look
 async def test_an_unescaped_plus_is_still_an_offset(api: Ask, lynx: Player) -> None:
     answer = await api("GET", f"{GAINS}?from=2026-01-01T02:00:00+02:00&to=2026-02-01")
     assert answer.document["window"] == {"from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}
+
+
+async def test_ranks_move_between_the_values_and_to_todays(api: Ask, lynx: Player, look: Look) -> None:
+    await look(lynx, NOW - 8 * DAY, attack=ranked(1000, 500))
+    await look(lynx, NOW - 5 * DAY, attack=ranked(1500, 450))
+    await look(lynx, NOW - 1 * DAY, attack=ranked(1500, 470))
+    [gain] = (await api("GET", GAINS)).document["gains"]
+    assert (gain["rank_moved"], gain["rank_today"], gain["rank_moved_today"]) == (50, 470, 30)
+
+
+async def test_a_change_over_the_windows_start_counts_and_its_bracket_says_so(
+    api: Ask, lynx: Player, look: Look
+) -> None:
+    await look(lynx, NOW - 30 * DAY, attack=ranked(1000))
+    await look(lynx, NOW - 20 * DAY, attack=ranked(1000))
+    await look(lynx, NOW - 3 * DAY, attack=ranked(4000))
+    gains = (await api("GET", GAINS)).document
+    assert [gain["gained"] for gain in gains["gains"]] == [3000]
+    assert gains["start"] == {"earliest": at(NOW - 20 * DAY), "latest": at(NOW - 3 * DAY)}
+
+
+async def test_a_look_that_is_ahead_of_the_clock_counts(api: Ask, lynx: Player, look: Look) -> None:
+    await look(lynx, NOW - DAY, attack=ranked(1000))
+    await look(lynx, datetime.now(UTC) + timedelta(seconds=90), attack=ranked(1500))
+    gains = (await api("GET", GAINS)).document
+    assert [gain["gained"] for gain in gains["gains"]] == [500]
+    assert gains["window"]["to"] == gains["end"]["earliest"] > at(datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    ("tz", "start"), [("Europe/Berlin", "2026-03-28T23:00:00Z"), ("Etc/GMT+2", "2026-03-29T02:00:00Z")]
+)
+async def test_a_date_is_its_midnight_in_the_zone(api: Ask, lynx: Player, tz: str, start: str) -> None:
+    answer = await api("GET", f"{GAINS}?from=2026-03-29&to=2026-03-30&tz={tz}")
+    hours = 23 if tz == "Europe/Berlin" else 24
+    assert answer.document["window"]["from"] == start
+    assert answer.document["window"]["to"] == at(datetime.fromisoformat(start) + timedelta(hours=hours))
 
 
 async def test_a_rolling_window_is_not_sent_again_within_its_minute(api: Ask, lynx: Player, look: Look) -> None:

@@ -80,10 +80,19 @@ def test_a_gain_is_told_with_the_looks_it_lies_between(diff: Invoke) -> None:
     result = diff(looks, *window(3, 13))
     assert result.exit_code == 0, result.stderr
     lines = [line.split() for line in result.stdout.splitlines()]
-    assert ["Attack", "+500", "1,000", "1,500", "9", "→", "11", "▲", "20"] in lines
+    assert ["Attack", "+500", "1,000", "1,500", "11", "+2", "▲20", "▲20"] in lines
     assert "from  between 2024-03-01 10:00 and 16:00" in result.stdout
     assert "to    the last look, 2024-03-01 22:00" in result.stdout
     assert "In all +500 xp, +2 levels" in result.stdout
+
+
+def test_the_widest_table_has_80_columns(diff: Invoke) -> None:
+    def sheet(xp: int, rank: int, level: int) -> Look:
+        return {"overall": Reading(xp, rank, level, None), "construction": Reading(xp // 24, rank, None, None)}
+
+    result = diff({0: sheet(4_512_345_678, 2_000_000, 2275), 6: sheet(4_598_765_432, 1, 2299)}, *window(0, 7))
+    assert "▲2.0M" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
 
 
 def test_what_did_not_move_is_left_out_unless_asked_for(diff: Invoke) -> None:
@@ -104,7 +113,7 @@ def test_nothing_moved_is_an_answer(diff: Invoke) -> None:
 def test_first_seen_is_told_apart_from_a_gain(diff: Invoke) -> None:
     looks = {0: {"attack": xp(1), "zulrah": NOTHING}, 6: {"attack": xp(1), "zulrah": xp(50)}}
     result = diff(looks, *window(1, 7))
-    assert ["Zulrah", "first", "seen", "-", "50", "="] in [line.split() for line in result.stdout.splitlines()]
+    assert ["Zulrah", "first", "seen", "-", "50", "=", "="] in [line.split() for line in result.stdout.splitlines()]
 
 
 def test_a_fall_is_marked_and_explained(diff: Invoke) -> None:

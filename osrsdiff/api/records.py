@@ -1,0 +1,96 @@
+"""Records over HTTP: a player's own, and the highest of everybody, a game mode, a group."""
+
+from urllib.parse import quote, urlencode
+
+from msgspec import UNSET, UnsetType
+
+from osrsdiff.api import problems
+from osrsdiff.api import record_schemas as schemas
+from osrsdiff.api.calls import Call, Nothing, Reply
+from osrsdiff.api.documents import name_document
+from osrsdiff.api.group_schemas import GroupName
+from osrsdiff.api.problems import Refused
+from osrsdiff.errors import InvalidCursor
+from osrsdiff.game.metrics import kind_of, name_of
+from osrsdiff.game.records import Record
+from osrsdiff.storage.players import Player
+from osrsdiff.storage.records import Holder
+from osrsdiff.tracking import records as tracking
+from osrsdiff.tracking.players import see_player
+from osrsdiff.tracking.records import Wanted
+
+RECORDS = "/api/v1/records"
+
+
+async def player_records(call: Call[schemas.RecordsQuery, Nothing]) -> Reply[schemas.PlayerRecords]:
+    """The most that the player ever gained in a day, a week, a month, a year: in any window of that length.
+
+    A gain counts where the looks around it lie inside the window, which is stretched for that by at most a tenth: ten
+    days without a look make no best day. What fell and came back is no gain.
+    """
+    seen = await see_player(call.instance, call.username)
+
+    async def make() -> Reply[schemas.PlayerRecords]:
+        player, period = seen.player, None if call.query.period is UNSET else call.query.period
+        return Reply(records_document(player, await tracking.records_of(call.instance, player.id, period)))
+
+    return await call.kept(seen, make)
+
+
+async def record_table(call: Call[schemas.RecordTableQuery, Nothing]) -> Reply[schemas.RecordTable]:
+    """Each player's record, the highest first. `next` and the header `Link` lead to the following page."""
+    query = call.query
+    metric = call.path["metric"]
+    wanted = Wanted(metric, query.period, _or_none(query.group), None if query.mode is UNSET else query.mode)
+    try:
+        found = await tracking.record_table(call.instance, wanted, limit=query.limit, after=_or_none(query.after))
+    except InvalidCursor as error:
+        raise Refused(problems.INVALID_FIELD, f"after: {error}", field="after") from error
+    body = table_document(found)
+    return Reply(body, _link(f"{RECORDS}/{quote(metric, safe='')}", query, body.next))
+
+
+def records_document(player: Player, found: list[Record]) -> schemas.PlayerRecords:
+    """A player's records as clients see them."""
+    message = None if found else _why_none(player)
+    return schemas.PlayerRecords(name_document(player), [_record(one) for one in found], message)
+
+
+def table_document(found: tracking.RecordTable) -> schemas.RecordTable:
+    """The highest records as clients see them."""
+    return schemas.RecordTable(
+        metric=found.metric.key,
+        name=found.metric.name,
+        kind=found.metric.kind,
+        period=found.period,
+        group=None if found.group is None else GroupName(found.group.key, found.group.name),
+        mode=found.mode,
+        items=[_place(number, one) for number, one in zip(found.places, found.holders, strict=True)],
+        next=found.next,
+    )
+
+
+def _record(one: Record) -> schemas.PlayerRecord:
+    kind, name = kind_of(one.metric), name_of(one.metric)
+    return schemas.PlayerRecord(one.metric, name, kind, one.period, one.gained, one.start, one.end)
+
+
+def _place(number: int, one: Holder) -> schemas.RecordPlace:
+    record = one.record
+    return schemas.RecordPlace(number, name_document(one.player), record.gained, record.start, record.end)
+
+
+def _why_none(player: Player) -> str:
+    return "Not seen yet." if player.last_look_at is None else "Nothing has been gained since the first look."
+
+
+def _or_none(text: str | UnsetType) -> str | None:
+    return None if text is UNSET else text
+
+
+def _link(path: str, query: schemas.RecordTableQuery, following: str | None) -> dict[str, str]:
+    if following is None:
+        return {}
+    given = {"period": query.period, "group": query.group, "mode": query.mode}
+    parameters = {name: str(value) for name, value in given.items() if value is not UNSET}
+    return {"Link": f'<{path}?{urlencode({**parameters, "limit": query.limit, "after": following})}>; rel="next"'}
