@@ -115,7 +115,7 @@ def _emptied(running: Instance, url: str, setup: Setup) -> Measured:
     stored, seconds = 0, 0.0
     used: dict[str, float] = {}
     while seconds < setup.seconds:
-        _advance(url, timedelta(hours=1))
+        advance(url, timedelta(hours=1))
         held = [cost.pid for cost in running.costs() if cost.name == "worker"]
         with _stopped(held):
             asyncio.run(_enqueue_all(running.data_dir))
@@ -164,7 +164,8 @@ def _stopped(pids: Sequence[int]) -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
-def _advance(url: str, by: timedelta) -> None:
+def advance(url: str, by: timedelta) -> None:
+    """Lets the simulated hiscores go on."""
     body = msgspec.json.encode({"advance_s": by.total_seconds()})
     urllib.request.urlopen(f"{url}/_control/clock", data=body).close()
 

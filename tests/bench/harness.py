@@ -5,6 +5,7 @@ removed at the end.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from redis.exceptions import RedisError
 
 from osrsdiff import embedded_redis, lifeline
 
+SQLITE, POSTGRES = DATABASES = "sqlite", "postgresql"
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _STOP_WITHIN_S = 20.0
 _READY_WITHIN_S = 30.0
@@ -121,6 +123,50 @@ def redis_server(data_dir: Path) -> Iterator[Server]:
     with tied_process("--exec", *command, log_path=log_path) as pid, Redis(unix_socket_path=str(socket)) as client:
         wait_for(lambda: _answers(client), "Redis answers", _READY_WITHIN_S)
         yield Server(pid, f"unix://{socket}", client)
+
+
+@contextmanager
+def database(kind: str, scratch: Path) -> Iterator[str]:
+    """The URL of a database of one of the `DATABASES`, beside a data directory `scratch / "data"`; empty or no file."""
+    (scratch / "data").mkdir()
+    if kind == SQLITE:
+        yield f"sqlite:///{scratch / 'data' / 'osrsdiff.db'}"
+    else:
+        with postgres_server(scratch) as url:
+            yield url
+
+
+@contextmanager
+def postgres_server(scratch: Path) -> Iterator[str]:
+    """The URL of an empty Postgres on a socket in `scratch`, with the settings it comes with."""
+    initdb, postgres, is_ready = map(_postgres_program, ("initdb", "postgres", "pg_isready"))
+    user = "nobody" if os.getuid() == 0 else None  # it refuses to run as root
+    data, sockets = scratch / "postgres", scratch / "pg"
+    for path in (data, sockets):
+        path.mkdir(mode=0o700)
+        if user:
+            shutil.chown(path, user)
+    scratch.chmod(0o755)
+    make = [initdb, "-D", str(data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-sync"]
+    subprocess.run(make, check=True, stdout=subprocess.DEVNULL, user=user, cwd=sockets)
+    with (scratch / "postgres.log").open("w") as log:
+        command = [postgres, "-D", str(data), "-k", str(sockets), "-c", "listen_addresses="]
+        process = subprocess.Popen(command, stdout=log, stderr=log, text=True, user=user, cwd=sockets)
+        try:
+            ready = [is_ready, "-q", "-h", str(sockets)]
+            wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, "Postgres answers", _READY_WITHIN_S)
+            yield f"postgresql://postgres@/postgres?host={sockets}"
+        finally:
+            process.send_signal(signal.SIGINT)  # without waiting for clients to leave
+            _stop(process)
+
+
+def _postgres_program(name: str) -> str:
+    versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    found = str(versions[-1]) if versions else shutil.which(name)
+    if found is None:
+        raise SystemExit(f"Postgres is not installed here: {name} is not found")
+    return found
 
 
 @contextmanager

@@ -1,76 +1,216 @@
-"""How fast the API reads, beside the same server answering cached bytes, over one connection.
+"""How fast the API reads a large data set, beside the same server answering cached bytes.
 
-    python tests/bench/reads.py [--players 20] [--looks 336] [--requests 2000]
+    python tests/bench/reads.py [--database sqlite postgresql] [--players 10000] [--hourly 100] [--days 365]
+                                [--seconds 4] [--connections 16] [--cold 200]
 
-A real `osrsdiff run` on SQLite whose players were looked at hourly, five metrics changed each time. One client asks,
-one request after the other, for what is cached and for what is read in turn, so that a machine that becomes busier
-spoils no ratio. Processor time is that of the API process.
+`osrsdiff api` over a database of `dataset.py`, pinned to one core; the client, and the Postgres that is started for
+this, have another. Cached bytes are the API's answer to the same read, headers and all, kept in memory by a process of
+their own on the API's core (`cached.py`). Two tables for each database:
+
+    warm  16 connections ask about the hourly players again and again; reads and cached bytes take turns, so that a
+          machine that becomes busier spoils no ratio. CPU is that of the API process for one request; its share of
+          cached bytes is the fairer one where other programs run too
+    cold  one connection asks for what nobody has asked for before: nothing of ours is kept, each answer is made
 """
 
 import argparse
 import asyncio
+import os
 import socket
-import time
-from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
-from itertools import cycle, islice
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+import dataset
 import harness
-import seeded
-from harness import Instance
+import load
+import msgspec
+from cached import Answer
+from dataset import Size
+from load import Load
 
-from osrsdiff.demo.world import World
-from osrsdiff.storage.engine import Database
+from osrsdiff.game.metrics import KNOWN
+from osrsdiff.storage import migrate
 
-EPOCH = datetime(2026, 9, 7, tzinfo=UTC)
 ROUNDS = 4
-CACHED = "/healthz"
-READS = {
-    "player": "/api/v1/players/{}",
-    "stats": "/api/v1/players/{}/stats",
-    "gains of a week": "/api/v1/players/{}/gains?period=week",
-}
+_PLAYER = "/api/v1/players/{}"
+_BOARD = "/api/v1/leaderboards/{}?period=week"
+_READY_WITHIN_S = 30.0
+_KEPT_HEADERS = [
+    "Cache-Control",
+    "Content-Security-Policy",
+    "Content-Type",
+    "Cross-Origin-Resource-Policy",
+    "ETag",
+    "Referrer-Policy",
+    "Server",
+    "X-Content-Type-Options",
+    "X-Request-Id",
+]
+
+
+class Read(NamedTuple):
+    """One kind of read. `warm`: the paths to ask again and again; `cold`: those to ask once."""
+
+    title: str
+    warm: Sequence[str]
+    cold: Sequence[str]
+
+
+class Setup(NamedTuple):
+    """How much is measured."""
+
+    size: Size
+    seconds: float
+    connections: int
+    cold: int
 
 
 class Measured(NamedTuple):
-    """`requests` answered in `seconds`, `cpu_s` of the API process spent on them."""
+    """What a kind of read took. `cpu_s`: of the process that answered."""
 
-    requests: int = 0
-    seconds: float = 0.0
-    cpu_s: float = 0.0
+    load: Load
+    cpu_s: float
 
-
-async def seed(data_dir: Path, players: int, looks: int) -> list[str]:
-    """Players with hourly looks up to now; their names."""
-    first = datetime.now(UTC) - timedelta(hours=looks)
-    async with await Database.connect(seeded.migrated(data_dir)) as db:
-        ids = await seeded.add_players(db, players, 43_200, first)
-        await seeded.first_looks(db, World(epoch=EPOCH), ids, timedelta(), first)
-        played = (timedelta(hours=hour) for hour in range(1, looks + 1))
-        await seeded.looks(db, World(epoch=EPOCH), ids, played, first + timedelta(hours=1))
-    return list(ids)
+    @property
+    def cpu_us(self) -> float:
+        """For one request."""
+        return 1e6 * self.cpu_s / len(self.load.waits_s)
 
 
-def asked(running: Instance, port: int, paths: list[str], requests: int, so_far: Measured) -> Measured:
-    """What so many requests took, added to what was measured before."""
-    before, started = _api_cpu_s(running), time.monotonic()
-    with closing(HTTPConnection("127.0.0.1", port)) as connection:
-        for path in islice(cycle(paths), requests):
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            body = answer.read()
-            if answer.status != 200:
-                raise SystemExit(f"{path}: {answer.status} {body.decode()[:200]}")
-    seconds, cpu_s = time.monotonic() - started, _api_cpu_s(running) - before
-    return Measured(so_far.requests + requests, so_far.seconds + seconds, so_far.cpu_s + cpu_s)
+def reads(setup: Setup) -> list[Read]:
+    """Every kind of read that is measured."""
+    names = [name.replace(" ", "%20") for name in setup.size.names()]
+    hourly, others = names[: setup.size.hourly], names[setup.size.hourly :]
+    metrics = [metric.key for metric in KNOWN]
+
+    def of_players(title: str, path: str, cold: Sequence[str]) -> Read:
+        return Read(title, [path.format(name) for name in hourly], [path.format(name) for name in cold[: setup.cold]])
+
+    def board(title: str, extra: str) -> Read:
+        paths = [_BOARD.format(metric) + extra for metric in metrics]
+        return Read(title, paths[:1], paths[1 : 1 + setup.cold])
+
+    return [
+        of_players("player", _PLAYER, others),
+        of_players("stats", _PLAYER + "/stats", others),
+        of_players("gains of a week", _PLAYER + "/gains?period=week", others),
+        of_players("gains of a week, hourly players", _PLAYER + "/gains?period=7d", hourly),
+        of_players("history of a year, hourly players", _PLAYER + "/history/overall?period=year", hourly),
+        of_players("records", _PLAYER + "/records", others),
+        board("leaderboard of gains, all players", ""),
+        board("leaderboard of gains, a group of 500", f"&group={dataset.GROUP}"),
+    ]
 
 
-def _api_cpu_s(running: Instance) -> float:
-    return sum(cost.cpu_s for cost in running.costs() if cost.name == "api")
+class Server(NamedTuple):
+    """A server under measurement."""
+
+    pid: int
+    port: int
+
+    def asked(self, paths: Sequence[str], *, connections: int, seconds: float) -> Measured:
+        """What it made of so many connections."""
+        before = harness.cpu_s(harness.tree(self.pid))
+        found = load.put(self.port, paths, connections=connections, seconds=seconds)
+        return Measured(found, harness.cpu_s(harness.tree(self.pid)) - before)
+
+    def asked_once(self, paths: Sequence[str]) -> Measured:
+        """What it made of each path, one after the other."""
+        before = harness.cpu_s(harness.tree(self.pid))
+        found = load.each(self.port, paths)
+        return Measured(found, harness.cpu_s(harness.tree(self.pid)) - before)
+
+
+class Compared(NamedTuple):
+    """A read, and cached bytes of the same length."""
+
+    read: Measured
+    cached: Measured
+
+
+def measure(url: str, scratch: Path, setup: Setup) -> tuple[dict[str, Compared], dict[str, Measured]]:
+    """Warm and cold, by title."""
+    with _api(url, scratch) as api:
+        offered = [read for read in reads(setup) if _is_offered(api, read)]
+        cold = {read.title: api.asked_once(read.cold) for read in offered if read.cold}
+        warm: dict[str, Compared] = {}
+        with _cached(api, scratch, offered) as cached:
+            for _, (number, read) in product(range(ROUNDS), enumerate(offered)):
+                api.asked_once(read.warm)  # spans that end now are made anew each minute
+                asked = partial(Server.asked, connections=setup.connections, seconds=setup.seconds / ROUNDS)
+                found = Compared(asked(api, read.warm), asked(cached, [f"/{number}"]))
+                before = warm.get(read.title)
+                warm[read.title] = Compared(*map(_together, before, found)) if before else found
+    return warm, cold
+
+
+def _together(one: Measured, other: Measured) -> Measured:
+    both = Load(one.load.seconds + other.load.seconds, one.load.waits_s + other.load.waits_s)
+    return Measured(both, one.cpu_s + other.cpu_s)
+
+
+@contextmanager
+def _api(url: str, scratch: Path) -> Iterator[Server]:
+    """`osrsdiff api` alone, on its core."""
+    port = _free_port()
+    variables = {"OSRSDIFF_DATABASE__URL": url, "OSRSDIFF_API__PORT": str(port)}
+    arguments = "osrsdiff", "--data-dir", str(scratch / "data"), "api"
+    with _on_its_core(*arguments, log_path=scratch / "api.log", variables=variables) as pid:
+        harness.wait_for(lambda: _answers(port, "/api/v1/players?limit=1"), "the API answers", _READY_WITHIN_S)
+        yield Server(pid, port)
+
+
+@contextmanager
+def _cached(api: Server, scratch: Path, reads: Sequence[Read]) -> Iterator[Server]:
+    """The server that answers to /0, /1 and so on as the API answers to these reads."""
+    answers = [_answer(api, read.warm[0], f"/{number}") for number, read in enumerate(reads)]
+    (scratch / "answers").write_bytes(msgspec.json.encode(answers))
+    port, variables = _free_port(), {"PYTHONPATH": str(Path(__file__).parent)}
+    arguments = "cached", str(port), str(scratch / "answers")
+    with _on_its_core(*arguments, log_path=scratch / "cached.log", variables=variables) as pid:
+        harness.wait_for(lambda: _answers(port, "/0"), "cached bytes are served", _READY_WITHIN_S)
+        yield Server(pid, port)
+
+
+def _answer(api: Server, asked: str, path: str) -> Answer:
+    """What the API answers to `asked`, to be sent for `path`."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{api.port}{asked}") as answer:
+        headers = {name: answer.headers[name] for name in _KEPT_HEADERS}
+        return Answer(path, headers, answer.read().decode())
+
+
+@contextmanager
+def _on_its_core(*arguments: str, log_path: Path, variables: Mapping[str, str]) -> Iterator[int]:
+    """A process on the first core; this one, and what it starts later, on the last."""
+    cores = sorted(_CORES)
+    os.sched_setaffinity(0, cores[:1])
+    with ExitStack() as stack:
+        try:
+            pid = stack.enter_context(harness.tied_process(*arguments, log_path=log_path, variables=variables))
+        finally:
+            os.sched_setaffinity(0, cores[-1:])
+        yield pid
+
+
+_CORES = os.sched_getaffinity(0)
+
+
+def _is_offered(api: Server, read: Read) -> bool:
+    """Whether there is such a read; asks so that statements are compiled, and for what is not asked cold."""
+    return _answers(api.port, read.warm[-1])
+
+
+def _answers(port: int, path: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def _free_port() -> int:
@@ -80,38 +220,59 @@ def _free_port() -> int:
         return port
 
 
-def measure(players: int, looks: int, requests: int) -> dict[str, Measured]:
-    """Each kind of read by its title, the cached bytes by their path."""
-    port = _free_port()
-    with harness.directory() as scratch:
-        names = [name.replace(" ", "%20") for name in asyncio.run(seed(scratch / "data", players, looks))]
-        paths = {title: [path.format(name) for name in names] for title, path in READS.items()}
-        with harness.instance(scratch / "data", {"api.port": port}) as running:
-            found = dict.fromkeys([CACHED, *READS], Measured())
-            for _ in range(ROUNDS):
-                for title, so_far in found.items():
-                    given = paths.get(title, [CACHED])
-                    found[title] = asked(running, port, given, requests // ROUNDS, so_far)
-    return found
+def show(database: str, warm: Mapping[str, Compared], cold: Mapping[str, Measured], setup: Setup) -> None:
+    """Both tables."""
+    rows = [
+        [
+            title,
+            f"{one.load.per_s:,.0f}",
+            f"{one.load.wait_ms(50):.2f}",
+            f"{one.load.wait_ms(99):.2f}",
+            f"{one.cpu_us:,.0f}",
+            f"{cached.load.per_s:,.0f}",
+            f"{one.load.per_s / cached.load.per_s:.2f}",
+            f"{cached.cpu_us:,.0f}",
+            f"{cached.cpu_us / one.cpu_us:.2f}",
+        ]
+        for title, (one, cached) in warm.items()
+    ]
+    head = [f"{database}, warm", "/s", "p50 ms", "p99 ms", "CPU us", "cached /s", "ratio", "CPU us", "ratio"]
+    harness.show_table(f"{setup.connections} connections, one core", head, rows)
+    rows = [
+        [title, *(f"{one.load.wait_ms(percent):.2f}" for percent in (50, 90, 99)), f"{one.cpu_us / 1000:.2f}"]
+        for title, one in cold.items()
+    ]
+    head = [f"{database}, cold", "p50 ms", "p90 ms", "p99 ms", "CPU ms"]
+    harness.show_table("One connection, each answer made anew", head, rows)
 
 
-def rows(found: dict[str, Measured]) -> Iterator[tuple[str, str]]:
-    """The table."""
-    cached = found[CACHED]
-    for title, measured in found.items():
-        rate, ratio = measured.requests / measured.seconds, measured.cpu_s / cached.cpu_s
-        cpu_ms = 1000 * measured.cpu_s / measured.requests
-        yield title, f"{rate:,.0f} /s   {cpu_ms:.2f} ms CPU   {1 / ratio:.2f} of cached bytes"
+def run(database: str, setup: Setup) -> None:
+    """Fills a database of this kind and measures."""
+    os.sched_setaffinity(0, sorted(_CORES)[-1:])
+    with (
+        harness.directory() as scratch,
+        harness.database(database, scratch) as url,
+        harness.redis_server(scratch / "data"),
+    ):
+        migrate.upgrade(url, scratch / "data")
+        asyncio.run(dataset.fill(url, setup.size))
+        show(database, *measure(url, scratch, setup), setup)
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--players", type=int, default=20)
-    parser.add_argument("--looks", type=int, default=336, help="hourly looks at each player")
-    parser.add_argument("--requests", type=int, default=2000, help="of each kind")
+    parser.add_argument("--database", nargs="+", choices=harness.DATABASES, default=list(harness.DATABASES))
+    parser.add_argument("--players", type=int, default=10_000)
+    parser.add_argument("--hourly", type=int, default=100, help="so many of them are looked at hourly, the rest daily")
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--seconds", type=float, default=4.0, help="how long each kind of read is asked for")
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--cold", type=int, default=200, help="how many answers of each kind are made anew")
     given = parser.parse_args()
-    harness.show("One connection, SQLite", list(rows(measure(given.players, given.looks, given.requests))))
+    setup = Setup(Size(given.players, given.hourly, given.days), given.seconds, given.connections, given.cold)
+    for database in given.database:
+        run(database, setup)
 
 
 if __name__ == "__main__":
