@@ -61,6 +61,7 @@ class FixedJobSource(LabelScheduleSource):
         self._outage = Outage("fixed jobs")
         self._take = redis.register_script(scripts.TAKE_JOB)
         self._settle = redis.register_script(scripts.SETTLE_JOBS)
+        self._keep_place = redis.register_script(scripts.KEEP_PLACE)
         self._fires: dict[str, _Fires] = {}
         self._sent: dict[str, datetime] = {}
         self._sent_as_of = _BEGINNING
@@ -81,18 +82,18 @@ class FixedJobSource(LabelScheduleSource):
         Raises ScheduledTaskCancelledError for the others.
         """
         job, fire = _job_and_fire(task, datetime.now(UTC))
+        task_id = f"{job}:{_epoch_s(fire)}"
         try:
             keys = await self._keyring.load()
-            if await self._redis.exists(keys.asked(job)):
-                raise ScheduledTaskCancelledError  # an earlier run has not begun yet
-            is_ours = await self._take(keys=[keys.fixed], args=[job, _epoch_s(fire), _LEASE_S])
+            given = [job, _epoch_s(fire), _LEASE_S, task_id]
+            is_ours = await self._take(keys=[keys.fixed, keys.asked(job)], args=given)
         except AWAY as error:
             self._outage.noticed(error)
             raise ScheduledTaskCancelledError from error
         self._outage.ended()
         if not is_ours:
             raise ScheduledTaskCancelledError
-        task.task_id = f"{job}:{_epoch_s(fire)}"
+        task.task_id = task_id
 
     async def post_send(self, task: ScheduledTask) -> None:  # type: ignore[override]
         """Notes what was sent. Where Redis is away now, the next look for missed fires will."""
@@ -102,7 +103,7 @@ class FixedJobSource(LabelScheduleSource):
 
     async def _sent_now(self, job: str, task_id: str) -> None:
         keys = await self._keyring.load()
-        await self._redis.set(keys.asked(job), task_id, nx=True, ex=_FORGOTTEN_AFTER_S)
+        await self._keep_place(keys=[keys.asked(job)], args=[task_id, _FORGOTTEN_AFTER_S])
         await self._settle_rest()
 
     async def _missed(self, jobs: Iterable[ScheduledTask], now: datetime) -> list[ScheduledTask]:

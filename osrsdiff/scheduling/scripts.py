@@ -210,7 +210,10 @@ return at
 )
 
 TAKE_JOB = """
--- KEYS: fixed; ARGV: job, its fire, lease; gives 1 where the fire is the caller's to send, for as long as the lease
+-- KEYS: fixed, the job's place; ARGV: job, its fire, lease, the message's id
+-- gives 1 where the fire is the caller's to send, for as long as the lease, and no earlier run waits to begin; the place
+-- is taken before the message is sent, since a worker may begin, and leave it, before the sender is told
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local job, fire, lease = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -220,7 +223,14 @@ local sent, ends = tonumber(known[1] or '0'), tonumber(known[2] or '0')
 if fire <= sent and sent < now + 86400 then return 0 end
 if now < ends and ends <= now + lease then return 0 end
 redis.call('HSET', KEYS[1], job .. ':lease', string.format('%.6f', now + lease))
+redis.call('SET', KEYS[2], ARGV[4], 'EX', lease)
 return 1
+"""
+
+KEEP_PLACE = """
+-- KEYS: a job's place; ARGV: the id of the message that was sent for it, seconds after which it counts as lost
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+return 0
 """
 
 SETTLE_JOBS = """

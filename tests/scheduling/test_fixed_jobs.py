@@ -147,6 +147,19 @@ async def test_a_run_that_nobody_has_begun_is_not_sent_a_second_time(
     assert await is_sent(source, by_cron(source, "often"))
 
 
+async def test_a_run_that_began_before_its_sender_was_told_leaves_no_place_behind(
+    start: Make, clock: type[Clock], redis: Redis, keys: Keys
+) -> None:
+    source = await started(start())
+    task = by_cron(source, "often")
+    assert await is_let_through(source, task)
+    await redis.delete(keys.asked("often"))  # the message is out, and a worker has begun with it
+    await source.post_send(task)
+    assert not await redis.exists(keys.asked("often"))
+    clock.current = NIGHT + timedelta(minutes=10)
+    assert await is_sent(source, by_cron(source, "often"))
+
+
 async def test_while_one_scheduler_sends_a_job_no_other_does(start: Make) -> None:
     one, other = await started(start()), await started(start())
     task = by_cron(one)
@@ -225,6 +238,8 @@ async def test_a_scheduler_killed_between_taking_and_sending_a_job_loses_nothing
     assert not await is_let_through(other, task), "the other one may still be sending"
     lease = float(await redis.hget(keys.fixed, "nightly:lease"))
     await redis.hset(keys.fixed, "nightly:lease", str(lease - 6))
+    assert 0 < await redis.ttl(keys.asked("nightly")) <= 6
+    await redis.delete(keys.asked("nightly"))  # it ends with the lease
     [task] = await missed(other, "nightly")
     assert await is_sent(other, task)
     assert await missed(other, "nightly") == []

@@ -351,9 +351,8 @@ async def test_a_players_next_beat_comes_though_a_fetch_was_given_up(
     [task] = await source.get_schedules()
     await scheduler.on_ready(source, task)
     broker = make_broker(worker=True, **QUICK, most_deliveries=1)
-    await broker.startup()
-    await redis.xreadgroup(GROUP, "killed by it", {keys.queue: ">"})
     async with listening(broker) as receive:
+        await redis.xreadgroup(GROUP, "killed by it", {keys.queue: ">"})
         waiting = asyncio.ensure_future(receive())
 
         async def is_given_up() -> bool:
