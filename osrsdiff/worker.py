@@ -8,7 +8,7 @@ import gc
 import logging
 import signal
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Annotated, Any
 
 import msgspec
@@ -26,6 +26,7 @@ from taskiq.exceptions import SendTaskError
 
 from osrsdiff import config as configuration
 from osrsdiff import lifeline, logs
+from osrsdiff.errors import RedisUnreachable
 from osrsdiff.scheduling.broker import StreamBroker
 from osrsdiff.scheduling.constants import (
     ASKED_AT,
@@ -111,7 +112,7 @@ async def _run(context: Context, job: Callable[[Instance], Awaitable[object]]) -
 
 
 class _Scheduler(TaskiqScheduler):
-    """TaskIQ's scheduler, which asks for a reconcile when it starts and says when it is ready."""
+    """TaskIQ's scheduler, which asks for a reconcile and a reckoning when it starts and says when it is ready."""
 
     def __init__(self, instance: Instance, broker: StreamBroker) -> None:
         fixed = FixedJobSource(
@@ -124,6 +125,8 @@ class _Scheduler(TaskiqScheduler):
         await super().startup()
         _spare_the_collector()
         self._instance.source.rebuild_soon(ask_anew=True)
+        with suppress(RedisUnreachable):
+            await self._instance.asked.job(RECKON_TASK)  # an upgrade may have brought new rules
         await self._instance.source.get_schedules()  # its first sign of life, before anybody is told
         lifeline.notify("schedules are handed over as they fall due", ready=True)
 

@@ -1,6 +1,6 @@
 """Fills an empty demo instance with the clan and the weeks of looks that a tracker would have had of it.
 
-Goes through the real difference and the real storage; only the clock is the simulation's. Run as
+Goes through the real difference, storage and reckoning; only the clock is the simulation's. Run as
 `python -m osrsdiff.demo.populate EPOCH`, in a process whose memory is not kept.
 """
 
@@ -20,6 +20,7 @@ from osrsdiff.game.snapshots import Sheet, State, difference
 from osrsdiff.storage import history, jobs
 from osrsdiff.storage import players as table
 from osrsdiff.storage.engine import Connection, Database
+from osrsdiff.tracking.reckoning import Reckoned, reckon_player
 
 WEEKS = timedelta(days=28)
 EVERY = timedelta(hours=6)
@@ -51,6 +52,7 @@ async def populate(db: Database, world: World, clan: Sequence[Character], now: d
             for at, sheet in found:
                 state = await _store(connection, player.id, state, sheet, at)
             stored += len(found)
+        await reckon_player(db, player.id, Reckoned(mended=True))
     async with db.writing() as connection:
         run_id = await jobs.start(connection, JOB, now)
         await jobs.end(connection, run_id, now, outcome="done", detail=f"{stored} looks")

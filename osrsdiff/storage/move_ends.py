@@ -152,7 +152,7 @@ _ACTIVATE = (
 )
 
 _FIRST_KNOWN = (
-    select(metrics.c.id, changes.c.taken_at, changes.c.value)
+    select(metrics.c.id, changes.c.taken_at, changes.c.value, changes.c.level)
     .select_from(metrics.join(changes, _change_of_metric))
     .where(
         changes.c.taken_at
@@ -227,11 +227,11 @@ def finished(
     return [Step(_STATE, row, must_hit=True), Step(_CURRENT_VALUES, row), Step(_LOOKED, row), *_settled(row)]
 
 
-async def first_known(conn: Connection, player_id: int, after: datetime) -> dict[str, tuple[datetime, int]]:
-    """When each metric's first value after `after` was seen, and the value."""
+async def first_known(conn: Connection, player_id: int, after: datetime) -> dict[str, tuple[datetime, int, int | None]]:
+    """When each metric's first value after `after` was seen, the value, and the level where it doesn't follow."""
     rows = await conn.all(_FIRST_KNOWN, {"player_id": player_id, "after": seconds(after)})
-    named = await by_id(conn, {number for number, _, _ in rows})
-    return {named[number].key: (moment(at), value) for number, at, value in rows}
+    named = await by_id(conn, {row[0] for row in rows})
+    return {named[number].key: (moment(at), value, level) for number, at, value, level in rows}
 
 
 async def values_at(conn: Connection, player_id: int, at: datetime) -> dict[str, int]:

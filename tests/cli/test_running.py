@@ -107,6 +107,13 @@ def test_gains_of_a_week_are_a_table_and_a_document(terminal: Terminal) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+def test_the_clans_history_is_reckoned_from_the_start(terminal: Terminal) -> None:
+    assert terminal.document("records", "show", "Brass Heron")["records"]
+    assert any(one["reached_at"] for one in terminal.document("achievements", "Brass Heron")["achievements"])
+    done = terminal.type("records", "rebuild", "--all", "--dry-run")
+    assert done.returncode == 0, done.stdout
+
+
 def test_a_running_demo_is_ready(terminal: Terminal) -> None:
     done = terminal.type("status")
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "ready")

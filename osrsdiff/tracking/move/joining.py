@@ -10,14 +10,15 @@ from datetime import datetime
 from msgspec import Struct
 
 from osrsdiff.game.metrics import may_fall
-from osrsdiff.game.snapshots import Sheet, State, difference
+from osrsdiff.game.snapshots import Sheet, State, difference, is_other_total
 
 
 class FirstKnown(Struct, frozen=True):
-    """A metric's first value here, and when it was seen."""
+    """A metric's first value here, and when it was seen. `level`: where it doesn't follow from the xp."""
 
     at: datetime
     value: int
+    level: int | None = None
 
 
 class Join(Struct, frozen=True):
@@ -39,7 +40,7 @@ def joined(old: State, newest: State, first_known: Mapping[str, FirstKnown]) -> 
         before = old.sheet.get(metric)
         if before is None or before.value is None:
             continue
-        if first.value == before.value:
+        if first.value == before.value and not is_other_total(metric, before.level, first.level):
             unchanged.append((metric, first.at))
         elif first.value < before.value and not may_fall(metric):
             falls.add(first.at)

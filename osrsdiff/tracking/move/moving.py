@@ -7,7 +7,7 @@ listed; it is removed, and forgotten in its database, where that was asked for a
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from osrsdiff import redis_client
 from osrsdiff.config import UNREADABLE, is_torn, masked
 from osrsdiff.errors import OsrsdiffError, RedisRefused, RedisUnreachable, UserError
+from osrsdiff.scheduling.constants import RECKON_TASK
 from osrsdiff.scheduling.leftovers import check_is_idle, find_leftovers, reaching_old_redis
 from osrsdiff.storage import plan, predecessor
 from osrsdiff.tracking.following import follow
@@ -125,6 +126,8 @@ async def _schedule(instance: Instance, tracks: Sequence[Track], stages: Stages)
             async with instance.db.reading() as conn:
                 scheduled += len(await plan.wanted(conn, ids))
             progress(done, len(here))
+    with suppress(RedisUnreachable):
+        await instance.asked.job(RECKON_TASK)
     return scheduled
 
 

@@ -39,6 +39,15 @@ def test_the_first_value_here_is_compared_with_the_last_one_there(
     assert join.sheet == {metric: ranked(first)}
 
 
+@pytest.mark.parametrize(("level", "unchanged"), [(2100, True), (2101, False)])
+def test_a_total_level_that_moved_without_xp_stays_a_change(level: int, unchanged: bool) -> None:
+    old = State(1, OLD, OLD, {"overall": Reading(900_000, 10, 2100, None)})
+    newest = State(2, NEWEST, FIRST, {"overall": Reading(900_000, 10, level, None)})
+    join = joined(old, newest, {"overall": FirstKnown(FIRST, 900_000, level)})
+    assert bool(join.unchanged) is unchanged
+    assert not join.falls
+
+
 def test_what_only_the_old_history_knows_is_carried_forward() -> None:
     old = State(
         1, OLD, OLD, {"zulrah": ranked(7), "obor": ranked(3), "yama": Reading(None, None, None, Unranked.HIDDEN)}
