@@ -26,6 +26,7 @@ OsrsdiffError
 │   ├── DatabaseBusy           another process is migrating or running on it
 │   ├── RedisRefused           a login refused, a malformed URL
 │   └── RedisOfAnotherDatabase
+├── NotUnique                  a row whose key another row has; storage says what it means
 ├── Unreachable                a server that should answer does not, now; try again later
 │   ├── RedisUnreachable
 │   └── DatabaseUnreachable
@@ -87,7 +88,7 @@ class GroupNotFound(UserError):
 
     def __init__(self, key: str) -> None:
         self.key = key
-        super().__init__(f"No group is called {key[:60]!r}. Those that there are: osrsdiff group list")
+        super().__init__(f"No group has the key {key[:60]!r}. Each group's: osrsdiff group list")
 
 
 class InvalidGroup(UserError):
@@ -163,7 +164,7 @@ class MetricNotFound(UserError):
     def __init__(self, metric: str) -> None:
         self.metric = metric
         super().__init__(
-            f"No metric is called {metric[:60]!r}. A player's current sheet, `stats`, lists the metrics by their keys."
+            f"No metric is called {metric[:60]!r}: give its key, such as attack, or its name as the hiscores spell it."
         )
 
 
@@ -221,6 +222,10 @@ class RedisRefused(SetupError):
 
 class RedisOfAnotherDatabase(SetupError):
     """Under this instance's prefix Redis holds what another database wrote."""
+
+
+class NotUnique(OsrsdiffError):
+    """A row has a key that another row has, and which only one may have. Storage turns it into what that means."""
 
 
 class Unreachable(OsrsdiffError):

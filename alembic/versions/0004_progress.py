@@ -44,7 +44,7 @@ def upgrade() -> None:
         _metric("records"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_records_metric_id_period_gained", "records", ["metric_id", "period", "gained"])
+    op.create_index("ix_records_metric_id_period", "records", ["metric_id", "period"])
     op.create_table(
         "achievements",
         sa.Column("player_id", sa.Integer, autoincrement=False, nullable=False),

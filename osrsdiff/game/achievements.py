@@ -16,15 +16,10 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from osrsdiff.game.levels import combat_level, level_for_xp
+from osrsdiff.game.levels import combat_level, level_at
 from osrsdiff.game.metrics import OVERALL, REQUIRED_SKILLS, MetricKind, kind_of
 from osrsdiff.game.snapshots import Difference, Reading, Sheet
-from osrsdiff.game.thresholds import FINGERPRINT_PARTS as FINGERPRINT_PARTS
-from osrsdiff.game.thresholds import MEASURE_CODES as MEASURE_CODES
-from osrsdiff.game.thresholds import Measure as Measure
-from osrsdiff.game.thresholds import Rule as Rule
-from osrsdiff.game.thresholds import rules_for as rules_for
-from osrsdiff.game.thresholds import thresholds as thresholds
+from osrsdiff.game.thresholds import Measure, Rule, thresholds
 
 Levels = Mapping[str, int]
 """By skill, without Overall."""
@@ -162,10 +157,9 @@ def _of_one(
     known: Sequence[tuple[datetime, int, int | None]],
     look_before: Mapping[datetime, datetime | None],
 ) -> Iterator[Reached]:
-    is_skill = kind_of(metric) is MetricKind.SKILL
     value_before, level_before = None, None
     for at, value, own_level in known:
-        level = _level_at(metric, value, own_level) if is_skill else None
+        level = level_at(metric, value, own_level)
         yield from _passed(metric, Measure.VALUE, value_before, value, at, look_before[at])
         yield from _passed(metric, Measure.LEVEL, level_before, level, at, look_before[at])
         value_before, level_before = value, level
@@ -190,7 +184,7 @@ def _level_changes(
             continue
         before = None
         for at, value, own_level in known:
-            level = _level_at(metric, value, own_level)
+            level = level_at(metric, value, own_level)
             if level is not None and level != before:
                 yield at, metric, level
             before = level
@@ -199,11 +193,4 @@ def _level_changes(
 def _level(metric: str, reading: Reading | None) -> int | None:
     if reading is None or reading.value is None:
         return None
-    return _level_at(metric, reading.value, reading.level)
-
-
-def _level_at(metric: str, value: int, own: int | None) -> int | None:
-    """The hiscores' own level, else what the xp gives; of Overall nobody else knows it."""
-    if own is not None or metric == OVERALL:
-        return own
-    return level_for_xp(value)
+    return level_at(metric, reading.value, reading.level)

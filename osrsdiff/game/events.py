@@ -6,12 +6,12 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from osrsdiff.game.achievements import Measure, Reached, Rule
-from osrsdiff.game.levels import level_for_xp
+from osrsdiff.game.achievements import Reached
+from osrsdiff.game.levels import level_at
 from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of, name_of
 from osrsdiff.game.records import Record
 from osrsdiff.game.snapshots import Difference, Reading
-from osrsdiff.game.thresholds import counted_in
+from osrsdiff.game.thresholds import Measure, Rule, counted_in
 
 
 class EventKind(StrEnum):
@@ -62,7 +62,7 @@ def level_ups(found: Difference) -> list[Event]:
     for change in found.changes:
         if change.first_seen or change.metric == OVERALL or kind_of(change.metric) is not MetricKind.SKILL:
             continue
-        before, level = _level(change.before), _level(change.after)
+        before, level = _level(change.metric, change.before), _level(change.metric, change.after)
         if before is not None and level is not None and level > before:
             at, after = found.looked_at, found.previous_look_at
             ups.append(Event(EventKind.LEVEL_UP, at, after, change.metric, level, before))
@@ -137,7 +137,7 @@ def _name(event: Event) -> str:
     return name_of(event.metric or "")
 
 
-def _level(reading: Reading | None) -> int | None:
+def _level(metric: str, reading: Reading | None) -> int | None:
     if reading is None or reading.value is None:
         return None
-    return level_for_xp(reading.value) if reading.level is None else reading.level
+    return level_at(metric, reading.value, reading.level)

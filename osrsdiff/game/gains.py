@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from osrsdiff.game.levels import level_for_xp
+from osrsdiff.game.levels import level_at
 from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of, may_fall, place_of
 from osrsdiff.game.periods import Window
 
@@ -97,10 +97,8 @@ def _levels_gained(metric: str, start: Known, end: Known) -> int | None:
 
 
 def level_of(metric: str, known: Known) -> int | None:
-    """The level at a known value: the hiscores' own, else what the xp gives; None outside skills and for overall."""
-    if known.level is not None or metric == OVERALL or kind_of(metric) is not MetricKind.SKILL:
-        return known.level
-    return level_for_xp(known.value)
+    """The level at a known value; None outside skills."""
+    return level_at(metric, known.value, known.level)
 
 
 _KINDS = {kind: place for place, kind in enumerate(MetricKind)}

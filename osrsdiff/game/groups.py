@@ -59,7 +59,9 @@ def group_key(name: str) -> str:
     plain = "".join(c for c in plain if not unicodedata.combining(c)).lower().replace("'", "").replace("’", "")
     key = _MARKS.sub("-", plain).strip("-")[:LONGEST_KEY].rstrip("-")
     if not key:
-        raise InvalidGroup(f"{name[:LONGEST_NAME]!r} gives no key: it needs a letter from a to z or a digit.")
+        raise InvalidGroup(
+            f"{name[:LONGEST_NAME]!r} gives no key: it needs a letter from a to z or a digit. Give a key of its own."
+        )
     return key
 
 
@@ -79,7 +81,9 @@ def role_of(given: str) -> str:
 
 
 def read_members(text: str) -> MemberList:
-    """The members that a list names, in its order."""
+    """The members that a list names, in its order. Raises InvalidGroup for what was no UTF-8 text."""
+    if "\0" in text:
+        raise InvalidGroup("The list is no UTF-8 text: save the file as UTF-8 and give it again. Nothing was changed.")
     members: list[GivenMember] = []
     bad: list[BadLine] = []
     columns: _Columns | None = None
@@ -92,6 +96,10 @@ def read_members(text: str) -> MemberList:
         except (InvalidGroup, InvalidUsername, csv.Error) as error:
             bad.append(BadLine(number, _reason(error)))
     return MemberList(members, bad)
+
+
+_UNREADABLE = "\ufffd"
+"""What stands for bytes that are no UTF-8."""
 
 
 class _Columns(Struct, frozen=True):
@@ -110,6 +118,8 @@ def _text(what: str, given: str, most: int, *, least: int) -> str:
     text = _BLANKS.sub(" ", given).strip()
     if not least <= len(text) <= most:
         raise InvalidGroup(f"A group's {what} has {least} to {most} characters, not {len(text)}.")
+    if _UNREADABLE in text:
+        raise InvalidGroup(f"The {what} could not be read: it is to be UTF-8.")
     if not text.isprintable():
         raise InvalidGroup(f"A group's {what} may not have characters that can't be printed.")
     return text

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
 
-from osrsdiff.game.metrics import OVERALL
+from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of
 
 MAX_LEVEL = 99
 MAX_VIRTUAL_LEVEL = 126
@@ -30,6 +30,16 @@ def xp_for_level(level: int) -> int:
 def level_for_xp(xp: int, cap: int = MAX_LEVEL) -> int:
     """The level that this much xp of one skill gives; the hiscores stop at 99, virtual levels at 126."""
     return max(1, min(bisect_right(_XP, xp), cap))
+
+
+def level_at(metric: str, value: int, own: int | None) -> int | None:
+    """The level of a known value: the hiscores' `own`, else what the xp gives.
+
+    None outside skills, and where the hiscores have not said the total level: nothing else gives it.
+    """
+    if own is not None or metric == OVERALL or kind_of(metric) is not MetricKind.SKILL:
+        return own
+    return level_for_xp(value)
 
 
 def combat_level(levels: Mapping[str, int]) -> int:

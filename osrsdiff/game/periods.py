@@ -50,11 +50,17 @@ def window_of(period: str, now: datetime, earliest: datetime | None) -> Window:
 
 
 def window_between(start: datetime, end: datetime) -> Window:
-    """The window from one time to a later one. Raises InvalidPeriod where it is empty or a time has no zone."""
+    """The window from one time to a later one.
+
+    Raises InvalidPeriod where it is empty in whole seconds, which is how looks are stored, or a time has no zone.
+    """
     if start.tzinfo is None or end.tzinfo is None:
         raise InvalidPeriod("A window's ends need a time zone: write them as 2026-01-31T12:00:00Z.")
-    if start >= end:
-        raise InvalidPeriod(f"A window must start before it ends: {start.isoformat()} is not before {end.isoformat()}.")
+    if start.replace(microsecond=0) >= end.replace(microsecond=0):
+        raise InvalidPeriod(
+            "A window must start before it ends, by a second or more: "
+            f"{start.isoformat()} is not before {end.isoformat()}."
+        )
     return Window(start.astimezone(UTC), end.astimezone(UTC))
 
 

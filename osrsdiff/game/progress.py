@@ -9,10 +9,11 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from osrsdiff.game.achievements import Measure, Rule, measured, thresholds
+from osrsdiff.game.achievements import measured
 from osrsdiff.game.levels import xp_for_level
 from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of
 from osrsdiff.game.snapshots import Sheet
+from osrsdiff.game.thresholds import Measure, Rule, thresholds
 
 _PER_MILLE = 1000
 _NOT_YET = 999

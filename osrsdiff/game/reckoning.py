@@ -5,8 +5,8 @@ Pure.
 
 from zlib import crc32
 
-from osrsdiff.game.achievements import FINGERPRINT_PARTS
 from osrsdiff.game.records import RecordPeriod
+from osrsdiff.game.thresholds import FINGERPRINT_PARTS
 
 _RECORD_RULES = 1
 """To be raised when records come out differently although the periods are the same."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from osrsdiff.game.metrics import SKILLS, may_fall
+from osrsdiff.game.metrics import OVERALL, SKILLS, may_fall
 
 
 class Unranked(StrEnum):
@@ -55,7 +55,7 @@ class State(Struct, frozen=True):
 
 
 class Change(Struct, frozen=True):
-    """A metric whose value is another than at the look before."""
+    """A metric whose value is another than at the look before, or a total level that moved although the xp did not."""
 
     metric: str
     before: Reading | None
@@ -108,10 +108,15 @@ def difference(previous: State | None, observed: Sheet, now: datetime) -> Differ
             sheet[metric] = reading if before is None else _carried_forward(before, reading)
         else:
             sheet[metric] = reading
-            if before is None or before.value != reading.value:
+            if before is None or before.value != reading.value or is_other_total(metric, before.level, reading.level):
                 changes.append(Change(metric, before, reading))
     looked_at = now if previous is None else max(now, previous.looked_at + timedelta(seconds=1))
     return Difference(previous.looked_at if previous else None, looked_at, tuple(changes), sheet)
+
+
+def is_other_total(metric: str, before: int | None, level: int | None) -> bool:
+    """Whether it is the total level that moved: it follows from no xp, and a new skill adds to everybody's."""
+    return metric == OVERALL and before is not None and level is not None and before != level
 
 
 def missing_skills(previous: State | None, observed: Sheet) -> list[str]:

@@ -6,17 +6,26 @@ from functools import lru_cache
 from osrsdiff.errors import InvalidUsername
 
 _LONGEST = 12
+_LONGEST_KEPT = 40
 _NOT_ALLOWED = re.compile(r"[^A-Za-z0-9 _-]")
 _SEPARATORS = re.compile(r"[ _-]+")
 _BLANKS = re.compile(r" +")
 
 
-@lru_cache(maxsize=4_096)
 def canonical(raw: str) -> str:
     """The name that identifies a player: lower case, words joined by single spaces.
 
     Space, hyphen, underscore and no-break space are one character to the game. Raises InvalidUsername.
     """
+    return _kept(raw) if len(raw) <= _LONGEST_KEPT else _canonical(raw)
+
+
+def display(raw: str) -> str:
+    """The user's own spelling, without outer blanks and with plain single ones inside. Not checked: see `canonical`."""
+    return _BLANKS.sub(" ", raw.replace("\u00a0", " ")).strip(" ")
+
+
+def _canonical(raw: str) -> str:
     name = display(raw)
     if bad := _NOT_ALLOWED.search(name):
         raise InvalidUsername(_shortened(raw), f"it has the character {bad[0]!r}")
@@ -28,10 +37,8 @@ def canonical(raw: str) -> str:
     return words
 
 
-def display(raw: str) -> str:
-    """The user's own spelling, without outer blanks and with plain single ones inside. Not checked: see `canonical`."""
-    return _BLANKS.sub(" ", raw.replace("\u00a0", " ")).strip(" ")
+_kept = lru_cache(maxsize=4_096)(_canonical)
 
 
 def _shortened(raw: str) -> str:
-    return raw if len(raw) <= 40 else raw[:40] + "…"
+    return raw if len(raw) <= _LONGEST_KEPT else raw[:_LONGEST_KEPT] + "…"

@@ -6,8 +6,8 @@ A day is as long as the zone's clock makes it: 23 or 25 hours where it is put fo
 from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from osrsdiff.errors import InvalidTime, InvalidZone
 
@@ -20,10 +20,19 @@ _LATEST_S = int(datetime(_LATEST, 1, 1, tzinfo=UTC).timestamp())
 
 def zone_named(name: str) -> ZoneInfo:
     """The zone of an IANA name such as Europe/Berlin. Raises InvalidZone."""
+    wanted = name.strip()
+    if wanted not in _known():
+        raise InvalidZone(name)
     try:
-        return ZoneInfo(name.strip())
+        return ZoneInfo(wanted)
     except (KeyError, ValueError, OSError) as error:
         raise InvalidZone(name) from error
+
+
+@cache
+def _known() -> set[str]:
+    """The names that mean the same everywhere."""
+    return available_timezones() - {"localtime", "posixrules", "Factory"}
 
 
 def read_moment(text: str, zone: tzinfo) -> datetime:

@@ -119,7 +119,8 @@ class StreamBroker(RedisStreamBroker):
             with suppress(*AWAY):
                 await self._declare_consumer_group()
                 await self._sign_of_life(keys=[keys.workers], args=[self.consumer_name])
-            self._living = asyncio.create_task(self._live(keys))
+            if self._living is None or self._living.done():
+                self._living = asyncio.create_task(self._live(keys))
         await AsyncBroker.startup(self)
 
     async def shutdown(self) -> None:

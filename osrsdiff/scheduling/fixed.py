@@ -85,8 +85,9 @@ class FixedJobSource(LabelScheduleSource):
         task_id = f"{job}:{_epoch_s(fire)}"
         try:
             keys = await self._keyring.load()
-            given = [job, _epoch_s(fire), _LEASE_S, task_id]
-            is_ours = await self._take(keys=[keys.fixed, keys.asked(job)], args=given)
+            is_ours = await self._take(
+                keys=[keys.fixed, keys.asked(job)], args=[job, _epoch_s(fire), _LEASE_S, task_id]
+            )
         except AWAY as error:
             self._outage.noticed(error)
             raise ScheduledTaskCancelledError from error

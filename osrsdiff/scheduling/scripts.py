@@ -211,8 +211,8 @@ return at
 
 TAKE_JOB = """
 -- KEYS: fixed, the job's place; ARGV: job, its fire, lease, the message's id
--- gives 1 where the fire is the caller's to send, for as long as the lease, and no earlier run waits to begin; the place
--- is taken before the message is sent, since a worker may begin, and leave it, before the sender is told
+-- gives 1 where the fire is the caller's to send, for as long as the lease, and no earlier run waits to begin
+-- the place is taken before the message is sent, since a worker may begin, and leave it, before the sender is told
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000

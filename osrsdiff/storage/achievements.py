@@ -10,8 +10,9 @@ from typing import NamedTuple
 import msgspec
 from sqlalchemy import Integer, Text, bindparam, cast, delete, exists, insert, select
 
-from osrsdiff.game.achievements import MEASURE_CODES, Reached
+from osrsdiff.game.achievements import Reached
 from osrsdiff.game.events import KIND_CODES, EventKind, of_achievement
+from osrsdiff.game.thresholds import MEASURE_CODES
 from osrsdiff.storage import events as events_table
 from osrsdiff.storage.connection import Connection, Params, Step
 from osrsdiff.storage.dialects import ID, JsonItems, OnConflict

@@ -1,8 +1,9 @@
 """What the gains of a look are measured against: the values that its windows count from, and the records that stand.
 
 What a record is, `game.records` decides. What the windows that end at a look count from is found by steps into the keys
-of `snapshots` and `changes`, however long the history. It is read in the transaction that stores the look, on the
-connection that has those pages at hand: any other one would fetch them anew after each commit.
+of `snapshots` and `changes`, however long the history; but for a player who has fallen: a step for each fall, and where
+they are many one walk over the values of each metric that gained. It is read in the transaction that stores the look,
+on the connection that has those pages at hand: any other one would fetch them anew after each commit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,6 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
-    exists,
     func,
     literal_column,
     or_,
@@ -46,9 +46,16 @@ _looked_at = bindparam("looked_at", type_=SECONDS)
 _previous = bindparam("previous_look_at", type_=SECONDS)
 _given = JsonItems(bindparam("metric_ids", type_=Text)).table_valued("value")
 
-_has_fallen = (
-    exists(literal_column("1")).select_from(snapshots).where(snapshots.c.player_id == _player_id, snapshots.c.has_fall)
+_MOST_FALLS = 50
+"""Beyond so many it takes longer to look before each of them than to walk over all values."""
+
+_some_falls = (
+    select(literal_column("1").label("one"))
+    .where(snapshots.c.player_id == _player_id, snapshots.c.has_fall)
+    .limit(literal_column(str(_MOST_FALLS + 1)))
+    .subquery("some_falls")
 )
+_falls_seen = select(func.count()).select_from(_some_falls).scalar_subquery()
 
 
 def _whole_seconds(period: RecordPeriod, *, stretched: bool) -> ColumnElement[int]:
@@ -143,7 +150,7 @@ _baseline = (
 
 _none = literal_column("0", Integer)
 _CANDIDATES = select(
-    *_bases.c, _baseline, func.coalesce(records.c.gained, _none), func.coalesce(records.c.end_at, _none), _has_fallen
+    *_bases.c, _baseline, func.coalesce(records.c.gained, _none), func.coalesce(records.c.end_at, _none), _falls_seen
 ).select_from(_bases.outerjoin(records, _record))
 
 _falls = (
@@ -162,6 +169,12 @@ _PEAKS = select(
     .correlate(_metric_ids, _falls)
     .scalar_subquery(),
 ).select_from(_metric_ids.join(_falls, true()))
+# The same from all values, in the order of the key.
+_HIGHEST = select(
+    *_bases.c,
+    select(func.max(changes.c.value)).where(_of(_bases), _at <= _bases.c.known_at).correlate(_bases).scalar_subquery(),
+    select(func.max(changes.c.value)).where(_of(_bases)).correlate(_bases).scalar_subquery(),
+)
 
 _lows = (
     select(
@@ -202,9 +215,11 @@ def steps(player_id: int, found: Difference, ids: Mapping[str, int], decide: Dec
             Candidate(gained[number], _PERIODS[code], start_s, baseline, 0, standing, end_s)
             for number, code, start_s, _, baseline, standing, end_s, _ in rows
         ]
-        if rows and rows[0][-1]:
-            return [Step(_PEAKS, given, then=lambda peaks: from_peaks(rows, _above_peaks(measured, rows, peaks)))]
-        return from_peaks(rows, measured)
+        falls = rows[0][-1] if rows else 0
+        if not falls:
+            return from_peaks(rows, measured)
+        statement, above = (_HIGHEST, _above_highest) if falls > _MOST_FALLS else (_PEAKS, _above_peaks)
+        return [Step(statement, given, then=lambda found: from_peaks(rows, above(measured, rows, found)))]
 
     def from_peaks(rows: list[Row], measured: list[Candidate]) -> Sequence[Step]:
         if ratings:
@@ -237,6 +252,15 @@ def _above(one: Candidate, base: Row, peaks: Sequence[Row]) -> Candidate:
         return one
     until = [value for fell_at, value in before_falls if fell_at <= known_at]
     return replace(one, baseline=max([one.baseline, *until]), peak=max(value for _, value in before_falls))
+
+
+def _above_highest(measured: Sequence[Candidate], bases: Sequence[Row], highest: Sequence[Row]) -> list[Candidate]:
+    """The same from the highest value until each base, and of all."""
+    by_base = {(number, code): (until, peak) for number, code, _, _, until, peak in highest}
+    return [
+        one if may_fall(one.metric) else replace(one, baseline=by_base[base[:2]][0], peak=by_base[base[:2]][1])
+        for one, base in zip(measured, bases, strict=True)
+    ]
 
 
 def _from_lows(measured: Sequence[Candidate], bases: Sequence[Row], lows: Sequence[Row]) -> list[Candidate]:

@@ -147,14 +147,32 @@ class JsonPart(FunctionElement[int]):
         self.place = place
 
 
+class JsonWord(FunctionElement[str]):
+    """The same for a text."""
+
+    name = "json_word"
+    type = Text()
+    inherit_cache = False
+
+    def __init__(self, item: ColumnElement[str], place: int) -> None:
+        super().__init__(item)
+        self.place = place
+
+
 @compiles(JsonPart)
-def _write_json_part(part: JsonPart, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(JsonWord)
+def _write_json_part(part: JsonPart | JsonWord, compiler: SQLCompiler, **kw: Any) -> str:
     return f"json_extract({compiler.process(part.clauses, **kw)}, '$[{part.place}]')"
 
 
 @compiles(JsonPart, "postgresql")
 def _write_json_part_for_postgres(part: JsonPart, compiler: SQLCompiler, **kw: Any) -> str:
     return f"CAST(CAST({compiler.process(part.clauses, **kw)} AS JSON) ->> {part.place} AS BIGINT)"
+
+
+@compiles(JsonWord, "postgresql")
+def _write_json_word_for_postgres(word: JsonWord, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(CAST({compiler.process(word.clauses, **kw)} AS JSON) ->> {word.place})"
 
 
 TABLE_NAMES: dict[DialectName, Executable] = {

@@ -5,10 +5,10 @@ Events of achievements are written by `achievements`, which knows what was reach
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, insert, select, tuple_
+from msgspec import Meta, Struct
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, exists, insert, literal_column, select, tuple_
 from sqlalchemy.sql.dml import Insert
 
 from osrsdiff.game.events import KIND_CODES, Event, EventKind
@@ -35,8 +35,8 @@ class Happened(Struct, frozen=True):
 class Place(Struct, frozen=True, array_like=True):
     """Where a list of events has come to: the second and the id of its last one."""
 
-    at: int
-    id: int
+    at: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+    id: Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 _KINDS = {code: kind for kind, code in KIND_CODES.items()}
@@ -65,20 +65,32 @@ _ADD_ONCE_SINCE = added_where(
 )
 
 
-def _page(*conditions: ColumnElement[bool]) -> Select[tuple[Any, ...]]:
-    before = tuple_(bindparam("before_at", type_=SECONDS), bindparam("before_id", type_=ID))
+_kind = bindparam("kind", type_=_c.kind.type)
+_before = (bindparam("before_at", type_=SECONDS), bindparam("before_id", type_=ID))
+
+
+def _page(*conditions: ColumnElement[bool], by_kind: bool = False) -> Select[tuple[Any, ...]]:
+    """`by_kind`: of one kind, in the order of its index, which Postgres takes only where no other has that order."""
+    order, before = [_c.at, _c.id], [*_before]
+    if by_kind:
+        order, before, conditions = [_c.kind, *order], [_kind, *before], (_c.kind >= _kind, *conditions)
     return (
         select(*_SHOWN)
         .join_from(events, players, players.c.id == _c.player_id)
-        .where(tuple_(_c.at, _c.id) < before, *conditions)
-        .order_by(_c.at.desc(), _c.id.desc())
+        .where(tuple_(*order) < tuple_(*before), *conditions)
+        .order_by(*(column.desc() for column in order))
         .limit(bindparam("most", type_=Integer))
     )
 
 
 def _pages(*conditions: ColumnElement[bool]) -> Mapping[bool, Select[tuple[Any, ...]]]:
-    """The statement for all kinds of events and, under True, the one for a single kind."""
-    return {False: _page(*conditions), True: _page(*conditions, _c.kind == bindparam("kind", type_=_c.kind.type))}
+    """The statement for all kinds of events and, under True, the one for a single kind.
+
+    Of some players the kind is only looked at: by its index SQLite would go through everybody's events.
+    """
+    if not conditions:
+        return {False: _page(), True: _page(by_kind=True)}
+    return {False: _page(*conditions), True: _page(*conditions, _c.kind + literal_column("0", Integer) == _kind)}
 
 
 _OF_MANY = narrowed(lambda conditions: _pages(*conditions), _c.player_id)

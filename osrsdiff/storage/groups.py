@@ -10,13 +10,8 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Integer, Text, bindparam, cast, delete, func, insert, select, update
 
-from osrsdiff.errors import GroupExists
+from osrsdiff.errors import GroupExists, NotUnique
 from osrsdiff.storage import players as players_table
-from osrsdiff.storage.among import EVERYBODY as EVERYBODY
-from osrsdiff.storage.among import Among as Among
-from osrsdiff.storage.among import in_group as in_group
-from osrsdiff.storage.among import in_mode as in_mode
-from osrsdiff.storage.among import narrowed as narrowed
 from osrsdiff.storage.connection import Connection, Row, Step
 from osrsdiff.storage.dialects import ID, SECONDS, JsonItems, OnConflict
 from osrsdiff.storage.engine import Database
@@ -26,14 +21,14 @@ from osrsdiff.storage.tables import group_members, groups, players
 
 
 class Group(Struct, frozen=True):
-    """A set of players. `key`: identifies it outside the database. `members`: how many it has."""
+    """A set of players. `key`: identifies it outside the database."""
 
     id: int
     key: str
     name: str
     description: str
     created_at: datetime
-    members: int
+    member_count: int
 
 
 class Member(Struct, frozen=True):
@@ -58,7 +53,7 @@ _most = bindparam("most", type_=Integer)
 _after = bindparam("after", type_=Text)
 
 _member_count = select(func.count()).where(group_members.c.group_id == groups.c.id).correlate(groups).scalar_subquery()
-_COLUMNS = [*groups.c, _member_count.label("members")]
+_COLUMNS = [*groups.c, _member_count.label("member_count")]
 
 _ADD = (
     insert(groups)
@@ -67,6 +62,7 @@ _ADD = (
     .returning(groups.c.id)
 )
 _BY_KEY = select(*_COLUMNS).where(groups.c.key == bindparam("key"))
+_LOCKED = _BY_KEY.with_for_update(of=groups)
 _PAGE = select(*_COLUMNS).where(groups.c.key > _after).order_by(groups.c.key).limit(_most)
 _CHANGE = (
     update(groups)
@@ -105,7 +101,7 @@ _PUT = (
     )
     .ext(OnConflict(["group_id", "player_id"], updated=["role"]))
 )
-_TAKE_OUT = delete(group_members).where(group_members.c.group_id == _group_id, _are_given)
+_TAKE_OUT = delete(group_members).where(group_members.c.group_id == _group_id, group_members.c.player_id == _player_id)
 
 
 async def add(conn: Connection, *, key: str, name: str, description: str, now: datetime) -> Group:
@@ -114,12 +110,12 @@ async def add(conn: Connection, *, key: str, name: str, description: str, now: d
     row = await conn.one(_ADD, {**given, "created_at": seconds(now)})
     if row is None:
         raise GroupExists(key)
-    return Group(id=row[0], created_at=moment(seconds(now)), members=0, **given)
+    return Group(id=row[0], created_at=moment(seconds(now)), member_count=0, **given)
 
 
-async def by_key(conn: Connection, key: str) -> Group | None:
-    """The group of this key."""
-    row = await conn.one(_BY_KEY, {"key": key})
+async def by_key(conn: Connection, key: str, *, locked: bool = False) -> Group | None:
+    """The group of this key; `locked`: which nobody else changes until this transaction ends."""
+    row = await conn.one(_LOCKED if locked else _BY_KEY, {"key": key})
     return _group(row) if row else None
 
 
@@ -128,10 +124,16 @@ async def page(conn: Connection, *, after: str | None, limit: int) -> list[Group
     return [_group(row) for row in await conn.all(_PAGE, {"after": after or "", "most": limit})]
 
 
-async def change(conn: Connection, group: Group) -> None:
-    """Gives the group of this id the key, name and description that it has here; the key is nobody else's."""
+async def change(conn: Connection, group: Group) -> bool:
+    """Gives the group of this id the key, name and description that it has here; False where there is no such group.
+
+    Raises GroupExists where the key is another's: nothing of the transaction can be stored then.
+    """
     given = {"new_key": group.key, "new_name": group.name, "new_description": group.description}
-    await conn.run(_CHANGE, {"group_id": group.id, **given})
+    try:
+        return await conn.run(_CHANGE, {"group_id": group.id, **given}) > 0
+    except NotUnique as error:
+        raise GroupExists(group.key) from error
 
 
 async def remove(conn: Connection, group_id: int) -> bool:
@@ -159,12 +161,16 @@ async def roles(conn: Connection, group_id: int, player_ids: Collection[int]) ->
 async def put_members(db: Database, group_id: int, roles_by_id: Mapping[int, str], *, now: datetime) -> None:
     """Makes these players members with these roles, stored when this returns; who is one already keeps the rest."""
     common = {"group_id": group_id, "joined_at": seconds(now)}
-    await db.write_together([Step(_PUT, [{**common, "player_id": p, "role": role} for p, role in roles_by_id.items()])])
+    # in one order whoever writes: two lists with the same players would wait for each other's rows in turns
+    rows = [{**common, "player_id": player_id, "role": role} for player_id, role in sorted(roles_by_id.items())]
+    await db.write_together([Step(_PUT, rows)])
 
 
 async def take_out(db: Database, group_id: int, player_ids: Collection[int]) -> None:
     """Takes those of the players who are members out of the group, stored when this returns."""
-    await db.write_together([Step(_TAKE_OUT, {"group_id": group_id, "given": _json(player_ids)})])
+    rows = [{"group_id": group_id, "player_id": player_id} for player_id in sorted(player_ids)]
+    if rows:
+        await db.write_together([Step(_TAKE_OUT, rows)])
 
 
 def _group(row: Row) -> Group:

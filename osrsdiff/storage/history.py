@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, func, insert, null, select, update
 from sqlalchemy.sql.dml import Update
 
 from osrsdiff.errors import Outcome
-from osrsdiff.game.levels import level_for_xp
-from osrsdiff.game.metrics import OVERALL, Metric, MetricKind, kind_of
+from osrsdiff.game.levels import level_at
+from osrsdiff.game.metrics import Metric
 from osrsdiff.game.snapshots import Difference, Reading, State
 from osrsdiff.storage import players as players_table
 from osrsdiff.storage import sheets
@@ -21,7 +21,6 @@ from osrsdiff.storage.connection import Connection, Params, Row, Step
 from osrsdiff.storage.dialects import BLOB, ID, SECONDS, OnConflict
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.epoch import moment, seconds
-from osrsdiff.storage.gains import gains as gains
 from osrsdiff.storage.metrics import are_stored, by_id, ids_of
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.sheets import UNRANKED_CODES
@@ -259,6 +258,5 @@ def change_rows(player_id: int, difference: Difference, ids: Mapping[str, int]) 
 
 def _unexpected_level(metric: str, reading: Reading) -> int | None:
     """The level where it can't be told from the xp."""
-    if metric == OVERALL or kind_of(metric) is not MetricKind.SKILL or reading.level is None:
-        return reading.level
-    return None if reading.value is not None and level_for_xp(reading.value) == reading.level else reading.level
+    expected = None if reading.value is None else level_at(metric, reading.value, None)
+    return None if reading.level == expected else reading.level

@@ -4,7 +4,7 @@ A gain needs each player's value at the start, one step into the key of `changes
 changed since then are left out before. What only the page needs (times, levels) is looked up for the page alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -32,7 +32,7 @@ from osrsdiff.game.leaderboards import PARTS, By, least_start
 from osrsdiff.game.metrics import OVERALL
 from osrsdiff.game.periods import Window
 from osrsdiff.storage import players as players_table
-from osrsdiff.storage.among import EVERYBODY, Among, Case, narrowed
+from osrsdiff.storage.among import EVERYBODY, Among, Case, in_rare_mode, narrowed, of_group
 from osrsdiff.storage.connection import Connection, Row
 from osrsdiff.storage.dialects import SECONDS, SMALL_ID, XP
 from osrsdiff.storage.epoch import moment, seconds
@@ -139,30 +139,57 @@ def _finished(page: CTE, totals: FromClause, ends: Sequence[Label[int]]) -> Sele
     )
 
 
-def _by_value(tie: ColumnElement[int]) -> Mapping[Case, Select[tuple[object, ...]]]:
-    value, player_id = current_values.c.value, current_values.c.player_id
-    score, tied = value.label("score"), tie.label("tie")
+def _no_tie(_: ColumnElement[int]) -> ColumnElement[int]:
+    return _zero
 
-    def make(conditions: Sequence[ColumnElement[bool]]) -> Select[tuple[object, ...]]:
-        listed = and_(current_values.c.metric_id == _metric_id, value > _zero, *conditions)
-        counts = func.count().label("count"), literal_column("NULL", BigInteger).label("gained")
-        totals = select(*counts).select_from(current_values).where(listed).subquery("totals")
-        page = (
-            select(player_id, score, tied)
-            .join_from(current_values, players, players.c.id == player_id)
-            .where(
-                listed,
-                value <= _score,
-                or_(value < _score, tie < _tie, and_(tie == _tie, players.c.username > _username)),
-            )
-            .order_by(score.desc(), tied.desc(), players.c.username)
-            .limit(_most)
-            .cte("page")
-        )
-        end = _found(page.c.player_id, _at).label("end")
-        return _finished(page, totals, [end])
 
-    return narrowed(make, player_id)
+def _level(player_id: ColumnElement[int]) -> ColumnElement[int]:
+    return func.coalesce(_found(player_id, _change.c.level), _zero)
+
+
+_Tie = Callable[[ColumnElement[int]], ColumnElement[int]]
+"""What decides between equal values, of a column of player ids."""
+
+
+def _by_value(tie: _Tie) -> Mapping[Case, Select[tuple[object, ...]]]:
+    return narrowed(lambda conditions: _of_everybody(tie, *conditions), current_values.c.player_id)
+
+
+def _by_value_of_few(tie: _Tie) -> Mapping[Case, Select[tuple[object, ...]]]:
+    has = and_(
+        current_values.c.player_id == players.c.id,
+        current_values.c.metric_id == _metric_id,
+        current_values.c.value > _zero,
+    )
+    groups = of_group(current_values, has, [current_values.c.player_id, current_values.c.value, players.c.username])
+    made = {case: _values(mine, mine, mine.c.value.is_not(None), mine.c.username, tie) for case, mine in groups.items()}
+    return {**made, (False, True): _of_everybody(tie, in_rare_mode(current_values.c.player_id))}
+
+
+def _of_everybody(tie: _Tie, *conditions: ColumnElement[bool]) -> Select[tuple[object, ...]]:
+    joined = current_values.join(players, players.c.id == current_values.c.player_id)
+    listed = and_(current_values.c.metric_id == _metric_id, current_values.c.value > _zero, *conditions)
+    return _values(current_values, joined, listed, players.c.username, tie)
+
+
+def _values(
+    source: FromClause, named: FromClause, listed: ColumnElement[bool], username: ColumnElement[str], tie: _Tie
+) -> Select[tuple[object, ...]]:
+    """`source`: players' values, of which those that are `listed` count. `named`: the same beside the usernames."""
+    player_id, value = source.c.player_id, source.c.value
+    counts = func.count().label("count"), literal_column("NULL", BigInteger).label("gained")
+    totals = select(*counts).select_from(source).where(listed).subquery("totals")
+    score, tied, other = value.label("score"), tie(player_id).label("tie"), tie(player_id)
+    page = (
+        select(player_id, score, tied)
+        .select_from(named)
+        .where(listed, value <= _score, or_(value < _score, other < _tie, and_(other == _tie, username > _username)))
+        .order_by(score.desc(), tied.desc(), username)
+        .limit(_most)
+        .cte("page")
+    )
+    end = _found(page.c.player_id, _at).label("end")
+    return _finished(page, totals, [end])
 
 
 def _by_gain(by: By, *, is_past: bool) -> Mapping[Case, Select[tuple[object, ...]]]:
@@ -170,10 +197,10 @@ def _by_gain(by: By, *, is_past: bool) -> Mapping[Case, Select[tuple[object, ...
 
     def make(conditions: Sequence[ColumnElement[bool]]) -> Select[tuple[object, ...]]:
         known = _known(conditions, is_past=is_past)
-        gained, is_current = known.c.ended - known.c.started, by is By.GAINED
-        listed = gained > _zero if is_current else and_(gained > _zero, known.c.started >= _least)
+        gained, is_plain = known.c.ended - known.c.started, by is By.GAINED
+        listed = gained > _zero if is_plain else and_(gained > _zero, known.c.started >= _least)
         relative = gained * _parts // func.nullif(known.c.started, _zero, type_=XP)
-        score = (gained if is_current else relative).label("score")
+        score = (gained if is_plain else relative).label("score")
         totals = select(func.count().label("count"), cast(func.sum(gained), BigInteger).label("gained")).where(listed)
         page = (
             select(known.c.player_id, score, _zero.label("tie"))
@@ -209,8 +236,8 @@ def _known(conditions: Sequence[ColumnElement[bool]], *, is_past: bool) -> CTE:
     )
 
 
-_LEVEL = func.coalesce(_found(current_values.c.player_id, _change.c.level), _zero)
-_VALUE, _OVERALL = _by_value(_zero), _by_value(_LEVEL)
+_VALUE, _VALUE_OF_FEW = _by_value(_no_tie), _by_value_of_few(_no_tie)
+_OVERALL, _OVERALL_OF_FEW = _by_value(_level), _by_value_of_few(_level)
 _GAIN = {(by, is_past): _by_gain(by, is_past=is_past) for by in (By.GAINED, By.IMPROVED) for is_past in (False, True)}
 
 
@@ -218,8 +245,11 @@ async def values(
     conn: Connection, metric: str, metric_id: int, *, among: Among = EVERYBODY, after: Place | None = None, limit: int
 ) -> Board:
     """The highest current values, from the first player past `after`; equal ones by total level, then by name."""
-    statement = (_OVERALL if metric == OVERALL else _VALUE)[among.case]
-    rows = await conn.all(statement, {**_given(metric_id, after, limit), **among.params})
+    if among.are_few:
+        statements = _OVERALL_OF_FEW if metric == OVERALL else _VALUE_OF_FEW
+    else:
+        statements = _OVERALL if metric == OVERALL else _VALUE
+    rows = await conn.all(statements[among.case], {**_given(metric_id, after, limit), **among.params})
     return _board(rows)
 
 

@@ -12,7 +12,15 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import Executable
 
-from osrsdiff.errors import ConfigError, DatabaseBusy, DatabaseUnreachable, InstanceMissing, OsrsdiffError, SetupError
+from osrsdiff.errors import (
+    ConfigError,
+    DatabaseBusy,
+    DatabaseUnreachable,
+    InstanceMissing,
+    NotUnique,
+    OsrsdiffError,
+    SetupError,
+)
 from osrsdiff.storage.connection import NOTHING, MetricIds, Params, Row, Step
 from osrsdiff.storage.dialects import POSTGRES_SETTINGS, compiling_for, shown
 from osrsdiff.storage.postgres_links import Links, is_lost
@@ -70,6 +78,8 @@ def _explained(error: BaseException, url: str) -> OsrsdiffError | None:
             return SetupError(f"The Postgres at {shown(url)} refuses the login: {error}.")
         case asyncpg.InsufficientPrivilegeError():
             return SetupError(f"The Postgres at {shown(url)} does not let this user do that: {error}.")
+        case asyncpg.UniqueViolationError():
+            return NotUnique(str(error))
         case asyncpg.LockNotAvailableError():
             return DatabaseBusy(f"Another process keeps the database {shown(url)} locked.")
         case _:
@@ -233,12 +243,14 @@ class PostgresDriver:
 
     async def take_back(self, connection: PostgresConnection, error: BaseException | None) -> None:
         """Ends what `lend` began; `error`: what it was used for ended so."""
-        if isinstance(error, DatabaseUnreachable):
-            # What the server has dropped once, it has dropped for every connection of the pool.
-            await self._links.give_all_back()
-            await self._pool.expire_connections()
-        with explaining(self._url):
-            await self._links.give_back(connection.link, is_sound=error is None)
+        try:
+            if isinstance(error, DatabaseUnreachable):
+                # What the server has dropped once, it has dropped for every connection of the pool.
+                await self._links.give_all_back()
+                await self._pool.expire_connections()
+        finally:  # also where the caller is cancelled meanwhile
+            with explaining(self._url):
+                await self._links.give_back(connection.link, is_sound=error is None)
 
     async def _closed(self) -> None:
         await self._links.give_all_back()

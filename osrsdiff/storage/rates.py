@@ -3,7 +3,6 @@
 from msgspec import Struct
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Select,
     and_,
     bindparam,
@@ -45,58 +44,55 @@ _start = bindparam("start", type_=SECONDS)
 _end = bindparam("end", type_=SECONDS)
 
 
-def _active_days() -> Select[tuple[int]]:
-    """Days on which something was gained or a rating moved.
-
-    A snapshot tells so by itself, but where metrics were first seen or fell: there only a gain counts.
-    """
-    first_times = (
-        select(
-            select(func.min(changes.c.taken_at))
-            .where(changes.c.player_id == _player_id, changes.c.metric_id == metrics.c.id)
-            .correlate(metrics)
-            .scalar_subquery()
-            .label("taken_at")
-        )
-        .select_from(metrics)
-        .distinct()
-        .cte("first_times")
-        .prefix_with("MATERIALIZED")
+_mine = snapshots.c.player_id == _player_id
+_earlier = changes.alias("earlier")
+_value_before = (
+    select(_earlier.c.value)
+    .where(
+        _earlier.c.player_id == _player_id,
+        _earlier.c.metric_id == changes.c.metric_id,
+        _earlier.c.taken_at < changes.c.taken_at,
     )
-    mine = snapshots.c.player_id == _player_id
-    plain = select(snapshots.c.taken_at).where(
-        mine,
-        snapshots.c.previous_look_at.is_not(None),
-        snapshots.c.has_fall == false(),
-        snapshots.c.taken_at.not_in(select(first_times.c.taken_at).where(first_times.c.taken_at.is_not(None))),
-    )
-    with_falls = select(snapshots.c.taken_at).where(mine, snapshots.c.has_fall == true())
-    doubtful = union(select(first_times.c.taken_at), with_falls).cte("doubtful").prefix_with("MATERIALIZED")
-    gained = select(changes.c.taken_at).where(
-        changes.c.player_id == _player_id,
-        changes.c.metric_id.in_(select(metrics.c.id)),  # else SQLite reads all changes of the player each time
-        changes.c.taken_at == doubtful.c.taken_at,
-        changes.c.value > _value_before(),
-    )
-    active = union_all(plain, gained).subquery("active")
-    day = ((active.c.taken_at + spans.c.ahead) // DAY_S).label("day")
-    return select(day).select_from(active).join(spans, is_in_span(active.c.taken_at)).group_by(day).order_by(day)
+    .order_by(_earlier.c.taken_at.desc())
+    .limit(1)
+    .correlate(changes)
+    .scalar_subquery()
+)
 
-
-def _value_before() -> ColumnElement[int]:
-    earlier = changes.alias("earlier")
-    return (
-        select(earlier.c.value)
-        .where(
-            earlier.c.player_id == _player_id,
-            earlier.c.metric_id == changes.c.metric_id,
-            earlier.c.taken_at < changes.c.taken_at,
-        )
-        .order_by(earlier.c.taken_at.desc())
-        .limit(1)
-        .correlate(changes)
+_first_times = (
+    select(
+        select(func.min(changes.c.taken_at))
+        .where(changes.c.player_id == _player_id, changes.c.metric_id == metrics.c.id)
+        .correlate(metrics)
         .scalar_subquery()
+        .label("taken_at")
     )
+    .select_from(metrics)
+    .distinct()
+    .cte("first_times")
+    .prefix_with("MATERIALIZED")
+)
+# A snapshot tells by itself that something was gained or a rating moved, but where metrics were first seen or fell:
+# there only a gain counts. A total level that moved alone is taken for activity: to tell it apart costs more than that.
+_plain = select(snapshots.c.taken_at).where(
+    _mine,
+    snapshots.c.previous_look_at.is_not(None),
+    snapshots.c.has_fall == false(),
+    snapshots.c.taken_at.not_in(select(_first_times.c.taken_at).where(_first_times.c.taken_at.is_not(None))),
+)
+_with_falls = select(snapshots.c.taken_at).where(_mine, snapshots.c.has_fall == true())
+_doubtful = union(select(_first_times.c.taken_at), _with_falls).cte("doubtful").prefix_with("MATERIALIZED")
+_gained = select(changes.c.taken_at).where(
+    changes.c.player_id == _player_id,
+    changes.c.metric_id.in_(select(metrics.c.id)),  # else SQLite reads all changes of the player each time
+    changes.c.taken_at == _doubtful.c.taken_at,
+    changes.c.value > _value_before,
+)
+_active = union_all(_plain, _gained).subquery("active")
+_day = ((_active.c.taken_at + spans.c.ahead) // DAY_S).label("day")
+_ACTIVE_DAYS = (
+    select(_day).select_from(_active).join(spans, is_in_span(_active.c.taken_at)).group_by(_day).order_by(_day)
+)
 
 
 def _hours() -> Select[tuple[int, int, int]]:
@@ -128,7 +124,6 @@ def _hours() -> Select[tuple[int, int, int]]:
 
 
 _FIRST_LOOK = select(func.min(snapshots.c.taken_at)).where(snapshots.c.player_id == _player_id)
-_ACTIVE_DAYS = _active_days()
 _HOURS = _hours()
 
 

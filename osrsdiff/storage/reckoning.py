@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import Integer, bindparam, select, union_all, update
+from sqlalchemy import Integer, and_, bindparam, exists, literal_column, select, union_all, update
 
 from osrsdiff.storage.connection import Connection, Step
 from osrsdiff.storage.dialects import ID
 from osrsdiff.storage.epoch import moment, moment_or_none
 from osrsdiff.storage.metrics import by_id
-from osrsdiff.storage.tables import changes, player_states, players, snapshots
+from osrsdiff.storage.tables import changes, moves, player_states, players, snapshots
 
 
 class History(Struct, frozen=True):
@@ -35,17 +35,24 @@ _rules = bindparam("rules", type_=Integer)
 _c = players.c
 
 _most = bindparam("most", type_=Integer)
+# An old history that is being brought in is no part of any state before it is whole, which moves no version.
+_is_whole = ~exists(literal_column("1")).where(moves.c.player_id == _c.id, moves.c.is_joined.is_(False))
 # Three steps into the index where all are reckoned by the same rules. Who was never seen has nothing to reckon.
 _others = union_all(
-    select(_c.id).where(_c.reckoned_by.is_(None), _c.last_look_at.is_not(None)),
-    select(_c.id).where(_c.reckoned_by < _rules),
-    select(_c.id).where(_c.reckoned_by > _rules),
+    *(
+        select(_c.id).where(is_so, _is_whole)
+        for is_so in (
+            and_(_c.reckoned_by.is_(None), _c.last_look_at.is_not(None)),
+            _c.reckoned_by < _rules,
+            _c.reckoned_by > _rules,
+        )
+    )
 ).subquery("others")
 _PENDING = select(_others.c.id).limit(_most)
 _VERSION = (
     select(player_states.c.version, _c.reckoned_by)
     .join_from(player_states, players, _c.id == player_states.c.player_id)
-    .where(player_states.c.player_id == _player_id)
+    .where(player_states.c.player_id == _player_id, _is_whole)
 )
 _LOOKS = (
     select(snapshots.c.taken_at, snapshots.c.previous_look_at)
@@ -69,26 +76,26 @@ _RECKONED = update(players).where(_c.id == _player_id).values(reckoned_by=_rules
 
 
 async def pending(conn: Connection, rules: int, *, limit: int) -> list[int]:
-    """Players, as many as `limit`, who have been seen and were not reckoned by `rules`."""
+    """Players, as many as `limit`, who have been seen and were not reckoned by `rules`; none whose move goes on."""
     return [number for (number,) in await conn.all(_PENDING, {"rules": rules, "most": limit})]
 
 
 async def version(conn: Connection, player_id: int) -> int | None:
-    """Which state the player's history leads to; None before the first look."""
+    """Which state the player's history leads to; None before the first look and during a move."""
     row = await conn.one(_VERSION, {"player_id": player_id})
     return row[0] if row else None
 
 
 async def history(conn: Connection, player_id: int) -> History | None:
-    """A player's whole history; None before the first look.
+    """A player's whole history; None before the first look, and while a move brings in older ones.
 
     It may hold more than what led to its version: whoever stores what comes of it uses `guard`.
     """
     row = await conn.one(_VERSION, {"player_id": player_id})
     if row is None:
         return None
-    looks = await conn.all(_LOOKS, {"player_id": player_id})
     found = await conn.all(_SERIES, {"player_id": player_id})
+    looks = await conn.all(_LOOKS, {"player_id": player_id})  # after them: each change has its look
     named = await by_id(conn, {each[0] for each in found})
     series: dict[str, list[tuple[datetime, int, int | None]]] = {}
     for number, at, value, level in found:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, Struct
-from sqlalchemy import ColumnElement, Integer, Select, Text, bindparam, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, Text, and_, bindparam, delete, insert, or_, select
 
 from osrsdiff.game.records import PERIOD_CODES, Record, RecordPeriod
 from osrsdiff.storage import players as players_table
-from osrsdiff.storage.among import EVERYBODY, Among, narrowed
+from osrsdiff.storage.among import EVERYBODY, Among, in_rare_mode, narrowed, of_group
 from osrsdiff.storage.connection import Connection, Params, Row, Step
 from osrsdiff.storage.dialects import ID, XP, OnConflict
 from osrsdiff.storage.epoch import moment, seconds
@@ -57,23 +57,26 @@ _metric_id = bindparam("metric_id", type_=_c.metric_id.type)
 _gained = bindparam("gained", type_=XP)
 
 
+_asked = and_(_c.metric_id == _metric_id, _c.period == bindparam("period", type_=_c.period.type))
+
+
+def _page(
+    rows: Select[tuple[object, ...]], gained: ColumnElement[int], username: ColumnElement[str]
+) -> Select[tuple[object, ...]]:
+    past = or_(gained < _gained, username > bindparam("username", type_=Text))
+    page = rows.where(gained <= _gained, past).order_by(gained.desc(), username)
+    return page.limit(bindparam("most", type_=Integer))
+
+
 def _best(conditions: Sequence[ColumnElement[bool]]) -> Select[tuple[object, ...]]:
-    return (
-        select(*_record, *players_table.COLUMNS)
-        .join_from(records, players, players.c.id == _c.player_id)
-        .where(
-            _c.metric_id == _metric_id,
-            _c.period == bindparam("period", type_=_c.period.type),
-            _c.gained <= _gained,
-            or_(_c.gained < _gained, players.c.username > bindparam("username", type_=Text)),
-            *conditions,
-        )
-        .order_by(_c.gained.desc(), players.c.username)
-        .limit(bindparam("most", type_=Integer))
-    )
+    rows = select(*_record, *players_table.COLUMNS).join_from(records, players, players.c.id == _c.player_id)
+    return _page(rows.where(_asked, *conditions), _c.gained, players.c.username)
 
 
 _BEST = narrowed(_best, _c.player_id, players.c.game_mode)
+_of_group = of_group(records, and_(_c.player_id == players.c.id, _asked), [*_record, *players_table.COLUMNS])
+_BEST_OF_FEW = {case: _page(select(mine), mine.c.gained, mine.c.username) for case, mine in _of_group.items()}
+_BEST_OF_FEW[False, True] = _best([in_rare_mode(_c.player_id)])
 
 
 async def of_player(conn: Connection, player_id: int) -> list[Record]:
@@ -96,7 +99,8 @@ async def best(
     """The highest records of a metric, from the first one past `after`; equal ones by name."""
     place = after or _HIGHEST
     given = {"metric_id": metric_id, "period": PERIOD_CODES[period], "most": limit, **among.params}
-    rows = await conn.all(_BEST[among.case], {**given, "gained": place.gained, "username": place.username})
+    statement = (_BEST_OF_FEW if among.are_few else _BEST)[among.case]
+    rows = await conn.all(statement, {**given, "gained": place.gained, "username": place.username})
     return [Holder(players_table.of_row(row[4:]), _of_row(metric, row[:4])) for row in rows]
 
 

@@ -2,7 +2,8 @@
 
 Whatever is stored of a player moves its row or the version of its state on: a look, a fetch that failed, a pause,
 another interval or name, a history or records that were rebuilt. So an answer made for one `Seen` is right for as long
-as the next read gives an equal one.
+as the next read gives an equal one; but for the name of a metric that the hiscores spell otherwise since, which such an
+answer has in the old spelling until the player's next look.
 """
 
 from msgspec import Struct

@@ -16,7 +16,7 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.sql.selectable import NamedFromClause
+from sqlalchemy.sql.selectable import NamedFromClause, ScalarSelect
 
 from osrsdiff.game.series import Seen
 from osrsdiff.game.zones import DAY_S
@@ -33,7 +33,8 @@ _HOUR_S = 3_600
 class Head(Struct, frozen=True):
     """What is known of a metric around a window that ends at the given time or at the last look.
 
-    `before`: the value at the window's start. `changes` inside, in so many `hours` and at most so many `days`.
+    `before`: the value at the window's start. `changes` inside, in so many `hours` and at most so many `days`, from
+    `oldest` to `newest`, None where there are none.
     `first_value`: the first one ever.
     `holds_until`: up to when the value at the end is known to hold, at most the last look; None before the first look.
     """
@@ -42,6 +43,8 @@ class Head(Struct, frozen=True):
     changes: int
     hours: int
     days: int
+    oldest: int | None
+    newest: int | None
     first_value: int | None
     holds_until: int | None
 
@@ -57,46 +60,43 @@ def _of_metric(player_id: ColumnElement[int], change: NamedFromClause = changes)
     return and_(change.c.player_id == player_id, change.c.metric_id == _metric_id)
 
 
-def _head() -> Select[tuple[int, ...]]:
-    """One row: the player, then the columns of `Head`."""
-    mine = _of_metric(players.c.id)
-    before, following = changes.alias("before"), snapshots.alias("following")
-    last = select(func.max(changes.c.taken_at)).where(mine, changes.c.taken_at <= _start).correlate(players)
-    after = select(func.min(changes.c.taken_at)).where(mine, changes.c.taken_at > _end).correlate(players)
-    inside = changes.c.taken_at > _start, changes.c.taken_at <= _end
-    first = select(changes.c.value).where(mine).order_by(changes.c.taken_at).limit(1).correlate(players)
-    count = select(func.count()).select_from(changes).where(mine, *inside).correlate(players)
-    newest, oldest = (
-        select(end(changes.c.taken_at)).where(mine, *inside).correlate(players) for end in (func.max, func.min)
-    )
-    hours = select(func.count(distinct(changes.c.taken_at // _HOUR_S))).where(mine, *inside).correlate(players)
-    return (
-        select(
-            *players_table.COLUMNS,
-            before.c.taken_at,
-            before.c.value,
-            before.c.rank,
-            before.c.level,
-            count.scalar_subquery(),
-            hours.scalar_subquery(),
-            newest.scalar_subquery() - oldest.scalar_subquery(),
-            first.scalar_subquery(),
-            following.c.taken_at,
-            following.c.previous_look_at,
-            player_states.c.looked_at,
-        )
-        .select_from(players)
-        .outerjoin(player_states, player_states.c.player_id == players.c.id)
-        .outerjoin(before, and_(_of_metric(players.c.id, before), before.c.taken_at == last.scalar_subquery()))
-        .outerjoin(
-            following,
-            and_(following.c.player_id == players.c.id, following.c.taken_at == after.scalar_subquery()),
-        )
-        .where(players.c.username == bindparam("username"))
-    )
+def _of_changes(asked: ColumnElement[int], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    """What is asked of the metric's changes that fulfil the conditions."""
+    found = select(asked).select_from(changes).where(_of_metric(players.c.id), *conditions)
+    return found.correlate(players).scalar_subquery()
 
 
-_HEAD = _head()
+_at = changes.c.taken_at
+_before, _following = changes.alias("before"), snapshots.alias("following")
+_last_before = _of_changes(func.max(_at), _at <= _start)
+_first_after = _of_changes(func.min(_at), _at > _end)
+_inside = (_at > _start, _at <= _end)
+_first_value = (
+    select(changes.c.value).where(_of_metric(players.c.id)).order_by(_at).limit(1).correlate(players).scalar_subquery()
+)
+# One row: the player, then what `_head_of` takes.
+_HEAD = (
+    select(
+        *players_table.COLUMNS,
+        _before.c.taken_at,
+        _before.c.value,
+        _before.c.rank,
+        _before.c.level,
+        _of_changes(func.count(), *_inside),
+        _of_changes(func.count(distinct(_at // _HOUR_S)), *_inside),
+        _of_changes(func.min(_at), *_inside),
+        _of_changes(func.max(_at), *_inside),
+        _first_value,
+        _following.c.taken_at,
+        _following.c.previous_look_at,
+        player_states.c.looked_at,
+    )
+    .select_from(players)
+    .outerjoin(player_states, player_states.c.player_id == players.c.id)
+    .outerjoin(_before, and_(_of_metric(players.c.id, _before), _before.c.taken_at == _last_before))
+    .outerjoin(_following, and_(_following.c.player_id == players.c.id, _following.c.taken_at == _first_after))
+    .where(players.c.username == bindparam("username"))
+)
 
 _taken = snapshots.alias("taken")
 _RAW = (
@@ -143,11 +143,12 @@ async def head(conn: Connection, username: str, metric_id: int, start: int, end:
 
 
 def _head_of(row: Row, end: int) -> Head:
-    at, value, rank, level, count, hours, span_s, first_value, next_at, look_before_next, looked_at = row
+    at, value, rank, level, count, hours, oldest, newest, first_value, next_at, look_before_next, looked_at = row
     before = None if at is None else (at, value, rank, level, None)
     holds = looked_at if next_at is None else look_before_next
-    days = 0 if span_s is None else span_s // DAY_S + 2
-    return Head(before, count, hours, days, first_value, None if looked_at is None else min(end, holds or end))
+    days = 0 if oldest is None else (newest - oldest) // DAY_S + 2
+    holds_until = None if looked_at is None else min(end, holds or end)
+    return Head(before, count, hours, days, oldest, newest, first_value, holds_until)
 
 
 async def raw(conn: Connection, player_id: int, metric_id: int, start: int, end: int, *, most: int) -> list[Seen]:

@@ -6,8 +6,9 @@ from datetime import datetime
 from msgspec import Struct
 from sqlalchemy import Integer, and_, bindparam, func, select
 
-from osrsdiff.game.gains import Bracket, Known, level_of
-from osrsdiff.game.metrics import Metric, MetricKind
+from osrsdiff.game.gains import Bracket
+from osrsdiff.game.levels import level_at
+from osrsdiff.game.metrics import Metric
 from osrsdiff.game.snapshots import Reading
 from osrsdiff.storage.connection import Connection
 from osrsdiff.storage.dialects import ID, SECONDS
@@ -138,7 +139,7 @@ async def page(conn: Connection, player_id: int, *, before: datetime, limit: int
     changed = defaultdict[int, list[Changed]](list)
     for at, number, value, rank, level, value_before in found:
         metric = named[number]
-        changed[at].append(Changed(metric, value, _level(metric, at, value, rank, level), rank, value_before))
+        changed[at].append(Changed(metric, value, level_at(metric.key, value, level), rank, value_before))
     return [Snapshot(moment(at), moment_or_none(looked), bool(fell), changed[at]) for at, looked, fell in rows]
 
 
@@ -153,10 +154,6 @@ async def sheet_at(conn: Connection, player_id: int, at: datetime) -> SheetAt:
     sheet = []
     for number, seen_at, value, rank, level, unranked in rows:
         metric = named[number]
-        reading = Reading(value, rank, _level(metric, seen_at, value, rank, level), _UNRANKED[unranked])
+        reading = Reading(value, rank, level_at(metric.key, value, level), _UNRANKED[unranked])
         sheet.append(SheetRow(metric, reading, moment(seen_at)))
     return SheetAt(at, bracket(at, *looks), sheet)
-
-
-def _level(metric: Metric, at: int, value: int, rank: int | None, level: int | None) -> int | None:
-    return level_of(metric.key, Known(moment(at), value, rank, level)) if metric.kind is MetricKind.SKILL else None

@@ -4,22 +4,23 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from osrsdiff.errors import DatabaseBusy, InstanceMissing, SetupError
+from osrsdiff.errors import DatabaseBusy, InstanceMissing, NotUnique, SetupError
 from osrsdiff.storage.dialects import SQLITE_PRAGMAS
 
 OLDEST_SQLITE = (3, 35)  # INSERT … RETURNING
 
 
-def open_file(path: Path, *, pragmas: Sequence[str] = SQLITE_PRAGMAS) -> sqlite3.Connection:
+def open_file(path: Path, *, pragmas: Sequence[str] = SQLITE_PRAGMAS, timeout_s: float = 10) -> sqlite3.Connection:
     """A connection without transactions of its own to a file that is there already.
 
+    `timeout_s`: how long it waits for who keeps the file locked, until one of the pragmas says otherwise.
     Raises SetupError where the file is no database or can't be used by this user, InstanceMissing where it isn't there.
     """
     require_file(path)
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise SetupError(f"This Python has SQLite {sqlite3.sqlite_version}; osrsdiff needs 3.35 or newer.")
     try:
-        raw = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=10)
+        raw = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=timeout_s)
     except sqlite3.Error as error:
         raise explained(error, path) from error
     try:
@@ -47,7 +48,10 @@ def require_file(path: Path) -> None:
 
 def explained(error: sqlite3.Error, path: Path) -> Exception:
     """The error that says what to do about one of SQLite's; `error` itself where it is nobody's to mend."""
-    match (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF:
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    if code == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+        return NotUnique(str(error))
+    match code & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return DatabaseBusy(f"Another process keeps the database {path} locked.")
         case sqlite3.SQLITE_NOTADB:

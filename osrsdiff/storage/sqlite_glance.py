@@ -2,10 +2,11 @@
 
 A row that its key leads to costs a few microseconds; to ask another thread for it costs ten times as much and waits for
 Python's lock twice. As long as the file tells that nobody has written to it, not even that: a row is read once between
-two commits. Never waits: what can't be read at once is left to the readers, who can.
+two commits. Waits for nobody who keeps the file locked: what can't be read at once is left to the readers, who can.
 """
 
 import sqlite3
+import time
 from pathlib import Path
 
 from osrsdiff.errors import OsrsdiffError
@@ -17,7 +18,9 @@ from osrsdiff.storage.sqlite_work import fetch_one
 MOST_ROWS = 5_000
 _VERSION = "PRAGMA data_version"
 """Another number whenever another connection has committed."""
-_PRAGMAS = (*SQLITE_PRAGMAS, "PRAGMA query_only = ON", "PRAGMA busy_timeout = 0")
+_PRAGMAS = (*(pragma for pragma in SQLITE_PRAGMAS if "busy_timeout" not in pragma), "PRAGMA query_only = ON")
+_HOLD_OFF_S = 1.0
+"""So long nobody tries again to open what could not be opened: the trying takes the event loop's time."""
 
 
 class NotAtOnceError(Exception):
@@ -30,17 +33,28 @@ class Glance:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._raw: sqlite3.Connection | None = None
+        self._open_from = 0.0
         self._version = -1
         self._rows: dict[tuple[str, Row], Row | None] = {}
 
     def row(self, sql: str, values: Row) -> Row | None:
         """The first row, None where there is none. Raises NotAtOnceError."""
+        raw = self._raw or self._opened()
         try:
-            if self._raw is None:
-                self._raw = open_file(self._path, pragmas=_PRAGMAS)
-            return self._row(self._raw, sql, values)
+            return self._row(raw, sql, values)
+        except sqlite3.Error as error:
+            raise NotAtOnceError from error
+
+    def _opened(self) -> sqlite3.Connection:
+        now = time.monotonic()
+        if now < self._open_from:
+            raise NotAtOnceError
+        self._open_from = now + _HOLD_OFF_S
+        try:
+            self._raw = open_file(self._path, pragmas=_PRAGMAS, timeout_s=0)
         except (sqlite3.Error, OsrsdiffError) as error:
             raise NotAtOnceError from error
+        return self._raw
 
     def _row(self, raw: sqlite3.Connection, sql: str, values: Row) -> Row | None:
         ((version,),) = raw.execute(_VERSION)

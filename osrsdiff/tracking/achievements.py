@@ -27,8 +27,8 @@ async def player_achievements(instance: Instance, name: str) -> PlayerAchievemen
     """
     player = await get_player(instance, name)
     async with instance.db.reading() as connection:
-        stored = await table.of_player(connection, player.id)
         state = await history.load_state(connection, player.id)
+        stored = await table.of_player(connection, player.id)  # after it: what the state fulfils has its date
     if state is None:
         return PlayerAchievements(player, _newest_first(stored), [])
     dated = {one.rule for one in stored}

@@ -120,10 +120,13 @@ async def _values(conn: Connection, player: Player, metric_id: int, times: Seque
     if known is None:
         raise PlayersNotFound([player.username])
     head = known[1]
+    before = None if head.before is None else head.before[1]
+    if len(times) == 1:  # who is compared was added this second, and nothing lies in the window
+        return [before]
     step = times[1] - start
     # each bucket is what lies after one time, up to and with the next
     spans = [(start + 1, end + 1, -start - 1)]
     found = await series.by_bucket(conn, player.id, metric_id, spans, step, most=MOST_TIMES + 1) if head.changes else []
     ends = dict(pairwise(times))
     changes = {ends[start + (at - start - 1) // step * step]: value for at, value, *_ in found}
-    return list(at_times(times, None if head.before is None else head.before[1], changes))
+    return list(at_times(times, before, changes))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from osrsdiff import logs
-from osrsdiff.errors import GroupExists, GroupNotFound, InvalidGroup
+from osrsdiff.errors import GroupNotFound, InvalidGroup
 from osrsdiff.game import groups as rules
 from osrsdiff.storage import groups as table
 from osrsdiff.storage.groups import Group, Membership
@@ -18,10 +18,7 @@ log = logs.get(__name__)
 
 async def get_group(instance: Instance, key: str) -> Group:
     """The group of this key, or of this name as long as its key is made from it. Raises GroupNotFound."""
-    try:
-        wanted = rules.group_key(key)
-    except InvalidGroup as error:
-        raise GroupNotFound(key) from error
+    wanted = _key_of(key)
     async with instance.db.reading() as connection:
         group = await table.by_key(connection, wanted)
     if group is None:
@@ -52,18 +49,21 @@ async def change_group(
 
     Raises GroupNotFound, InvalidGroup, GroupExists.
     """
-    group = await get_group(instance, key)
-    changed = msgspec.structs.replace(
-        group,
-        name=group.name if name is None else rules.group_name(name),
-        key=group.key if new_key is None else rules.group_key(new_key),
-        description=group.description if description is None else rules.group_description(description),
-    )
+    given: dict[str, str] = {}
+    if name is not None:
+        given["name"] = rules.group_name(name)
+    if new_key is not None:
+        given["key"] = rules.group_key(new_key)
+    if description is not None:
+        given["description"] = rules.group_description(description)
+    wanted = _key_of(key)
     async with instance.db.writing() as connection:
-        holder = await table.by_key(connection, changed.key)
-        if holder is not None and holder.id != group.id:
-            raise GroupExists(changed.key)
-        await table.change(connection, changed)
+        group = await table.by_key(connection, wanted, locked=True)
+        if group is None:
+            raise GroupNotFound(key)
+        changed = msgspec.structs.replace(group, **given)
+        if not await table.change(connection, changed):
+            raise GroupNotFound(key)
     log.info("group changed", group=changed.key)
     return changed
 
@@ -72,7 +72,8 @@ async def delete_group(instance: Instance, key: str) -> Group:
     """Forgets a group; its players stay. Raises GroupNotFound."""
     group = await get_group(instance, key)
     async with instance.db.writing() as connection:
-        await table.remove(connection, group.id)
+        if not await table.remove(connection, group.id):
+            raise GroupNotFound(key)
     log.info("group deleted", group=group.key)
     return group
 
@@ -82,3 +83,11 @@ async def groups_of(instance: Instance, name: str) -> tuple[Player, list[Members
     player = await get_player(instance, name)
     async with instance.db.reading() as connection:
         return player, await table.of_player(connection, player.id)
+
+
+def _key_of(given: str) -> str:
+    """The key that is meant. Raises GroupNotFound for what can be none's."""
+    try:
+        return rules.group_key(given)
+    except InvalidGroup as error:
+        raise GroupNotFound(given) from error

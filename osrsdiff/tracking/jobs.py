@@ -99,9 +99,11 @@ async def run_prune(instance: Instance) -> int:
 
 async def run_reckoning(instance: Instance) -> Reckoned:
     """Reckons the history of players whose records and achievements are not those of these rules."""
-    return await _noted(
-        instance, RECKON_TASK, lambda: reckon_pending(instance), lambda report: f"{report.players} reckoned"
-    )
+    return await _noted(instance, RECKON_TASK, lambda: reckon_pending(instance), _reckoned)
+
+
+def _reckoned(report: Reckoned) -> str:
+    return f"{report.players} reckoned" + (f", {report.failed} failed" if report.failed else "")
 
 
 async def by_the_clock(run: Awaitable[T]) -> T | None:
@@ -120,6 +122,9 @@ async def _noted(instance: Instance, name: str, work: Callable[[], Awaitable[T]]
         result = await work()
     except OsrsdiffError as error:
         await _end(instance, run_id, "failed", str(error))
+        raise
+    except Exception as error:  # the task logs it
+        await _end(instance, run_id, "failed", repr(error))
         raise
     await _end(instance, run_id, "done", detail(result))
     log.info("job done", job=name, detail=detail(result))

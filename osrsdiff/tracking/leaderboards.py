@@ -4,24 +4,23 @@ Paused players are on it too: what was seen of them is known. Who was never seen
 """
 
 from datetime import UTC, datetime
-from typing import Annotated
-from zlib import crc32
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from osrsdiff.errors import InvalidCursor, InvalidPeriod
-from osrsdiff.game.leaderboards import By, places
+from osrsdiff.game.leaderboards import By
 from osrsdiff.game.metrics import Metric
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.periods import Window, window_between
 from osrsdiff.storage import leaderboards as table
 from osrsdiff.storage.among import Among
+from osrsdiff.storage.connection import Connection
 from osrsdiff.storage.groups import Group
-from osrsdiff.storage.leaderboards import Place, Standing
-from osrsdiff.tracking.cursors import cursor, read_cursor
+from osrsdiff.storage.leaderboards import Board, Place, Standing
 from osrsdiff.tracking.groups import get_group
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.metrics import metric_of
+from osrsdiff.tracking.ranking import Reached, following, identity_of, numbered, read_reached
 from osrsdiff.tracking.windows import Asked
 
 DEFAULT_LIMIT = 50
@@ -69,46 +68,26 @@ class Leaderboard(Struct, frozen=True):
     next: str | None
 
 
-_Time = Annotated[datetime, Meta(tz=True)]
-
-
-class _Reached(Struct, frozen=True, array_like=True):
-    """How far the pages have come: after whom, how many they are, on which place.
-
-    `board`: which one it is, so that no other is continued. `window`: that of the first page, which the others share.
-    """
-
-    board: int
-    at: Place
-    before: int
-    place: int
-    window: tuple[_Time, _Time] | None
-
-
 async def leaderboard(
     instance: Instance, wanted: Wanted, *, limit: int = DEFAULT_LIMIT, after: str | None = None
 ) -> Leaderboard:
     """A page of a leaderboard. Raises MetricNotFound, GroupNotFound, InvalidPeriod, InvalidCursor."""
     now = datetime.now(UTC)
     window = _window(wanted, now)
-    reached = None if after is None else _read(after, wanted)
-    if reached is not None and reached.window is not None:
-        window = Window(*reached.window)
     group = None if wanted.group is None else await get_group(instance, wanted.group)
     among = Among(None if group is None else group.id, wanted.mode)
-    at = None if reached is None else reached.at
     async with instance.db.reading() as connection:
         number, metric = await metric_of(connection, wanted.metric)
-        if window is None:
-            found = await table.values(connection, metric.key, number, among=among, after=at, limit=limit + 1)
-        else:
-            by, is_past = wanted.order, window.end < now
-            found = await table.gains(
-                connection, by, metric.key, number, window, is_past=is_past, among=among, after=at, limit=limit + 1
-            )
+        identity = identity_of(metric.key, wanted.order.value, _span(wanted.asked, window), among)
+        reached = None if after is None else read_reached(after, Reached[Place], identity)
+        if reached is not None:
+            window = _first(window, reached)
+        at = None if reached is None else reached.at
+        found = await _board(connection, wanted.order, metric.key, number, window, now, among, at, limit + 1)
     standings = found.standings[:limit]
-    numbers = _places(standings, reached)
-    following = _following(wanted, window, standings, numbers, reached) if len(found.standings) > limit else None
+    rows = [Place(one.score, one.tie, one.player.username) for one in standings]
+    numbers = numbered(rows, _score, reached)
+    further = following(identity, rows, numbers, reached, window) if len(found.standings) > limit else None
     return Leaderboard(
         metric=metric,
         by=wanted.order,
@@ -119,7 +98,26 @@ async def leaderboard(
         places=numbers,
         count=found.count,
         total_gained=None if window is None else found.total_gained or 0,
-        next=following,
+        next=further,
+    )
+
+
+async def _board(
+    connection: Connection,
+    by: By,
+    metric: str,
+    metric_id: int,
+    window: Window | None,
+    now: datetime,
+    among: Among,
+    after: Place | None,
+    limit: int,
+) -> Board:
+    if window is None:
+        return await table.values(connection, metric, metric_id, among=among, after=after, limit=limit)
+    is_past = window.end < now
+    return await table.gains(
+        connection, by, metric, metric_id, window, is_past=is_past, among=among, after=after, limit=limit
     )
 
 
@@ -133,30 +131,22 @@ def _window(wanted: Wanted, now: datetime) -> Window | None:
     return asked.at_once(DEFAULT_PERIOD, now) or window_between(asked.start or EVER, asked.end or now)
 
 
-def _places(standings: list[Standing], reached: _Reached | None) -> list[int]:
-    scores = [(one.score, one.tie) for one in standings]
-    if reached is None:
-        return places(scores, before=0, last=None, last_place=0)
-    return places(scores, before=reached.before, last=(reached.at.score, reached.at.tie), last_place=reached.place)
+def _span(asked: Asked, window: Window | None) -> object:
+    """What a window that is asked for again has again: the times that were given, else its length if it has one."""
+    if window is None:
+        return None
+    if asked.start is None and asked.end is None:
+        return None if window.start == EVER else window.end - window.start
+    return asked.start and asked.start.timestamp(), asked.end and asked.end.timestamp()
 
 
-def _read(after: str, wanted: Wanted) -> _Reached:
-    """Where the page before has come to. Raises InvalidCursor where that is another board's."""
-    reached = read_cursor(after, _Reached)
-    if reached.board != _identity(wanted):
+def _first(window: Window | None, reached: Reached[Place]) -> Window | None:
+    """The window of the first page. Raises InvalidCursor where one of the two boards has none."""
+    first = reached.window
+    if (first is None) != (window is None):
         raise InvalidCursor
-    return reached
+    return first
 
 
-def _following(
-    wanted: Wanted, window: Window | None, standings: list[Standing], numbers: list[int], reached: _Reached | None
-) -> str:
-    last = standings[-1]
-    at = Place(last.score, last.tie, last.player.username)
-    before = (reached.before if reached else 0) + len(standings)
-    ends = None if window is None else (window.start, window.end)
-    return cursor(_Reached(_identity(wanted), at, before, numbers[-1], ends))
-
-
-def _identity(wanted: Wanted) -> int:
-    return crc32(repr(wanted).encode())
+def _score(row: Place) -> tuple[int, int]:
+    return row.score, row.tie

@@ -41,14 +41,14 @@ class Rates(Struct, frozen=True):
 
 
 async def player_rates(
-    instance: Instance, name: str, *, window: RateWindow = RateWindow.WEEK, zone: tzinfo = UTC
+    instance: Instance, name: str, *, period: RateWindow = RateWindow.WEEK, zone: tzinfo = UTC
 ) -> tuple[Player, Rates]:
     """The player's pace over the last week or month; days and hours are the zone's.
 
     Raises InvalidUsername, PlayerNotFound.
     """
-    asked = Asked(period=window.value)
-    return await over_window(instance, name, asked, window.value, partial(_rates, zone=zone))
+    asked = Asked(period=period.value)
+    return await over_window(instance, name, asked, period.value, partial(_rates, zone=zone))
 
 
 async def _rates(conn: Connection, username: str, window: Window, *, zone: tzinfo) -> tuple[Player, Rates] | None:

@@ -14,6 +14,7 @@ from anyio import to_thread
 from msgspec import Struct, field
 
 from osrsdiff import logs
+from osrsdiff.errors import OsrsdiffError
 from osrsdiff.game import achievements as achievement_rules
 from osrsdiff.game import records as record_rules
 from osrsdiff.game.achievements import Reached
@@ -60,11 +61,15 @@ class Differences(Struct):
 
 
 class Reckoned(Struct):
-    """What reckoning found. `mended`: False for a dry run. `busy`: players who were fetched too often meanwhile."""
+    """What reckoning found. `mended`: False for a dry run. `busy`: players who were fetched too often meanwhile.
+
+    `failed`: players with whom something went wrong that nobody expected; the job alone goes on after such a one.
+    """
 
     mended: bool
     players: int = 0
     busy: int = 0
+    failed: int = 0
     records: Differences = field(default_factory=Differences)
     achievements: Differences = field(default_factory=Differences)
     refused: list[RefusedName] = []
@@ -116,21 +121,34 @@ async def rebuild(
 
 
 async def reckon_pending(instance: Instance, *, within_s: float = _BY_THE_CLOCK_S) -> Reckoned:
-    """Reckons players who never were, or by other rules; leaves off after `within_s`."""
+    """Reckons players who never were, or by other rules; leaves off after `within_s`.
+
+    What goes wrong with one player is logged and stops nobody else; a database that doesn't answer is everybody's.
+    """
     report = Reckoned(mended=True)
     end, tried = time.monotonic() + within_s, set[int]()
     while True:
         # who was reckoned is on no further page; who could not be, comes again
         async with instance.db.reading() as connection:
-            page = await reckoning.pending(connection, RULES, limit=_PAGE + report.busy)
+            page = await reckoning.pending(connection, RULES, limit=_PAGE + report.busy + report.failed)
         new = [player_id for player_id in page if player_id not in tried]
         for player_id in new:
             if time.monotonic() >= end:
                 return report
-            await reckon_player(instance.db, player_id, report)
+            await _reckon_or_log(instance.db, player_id, report)
         if not new:
             return report
         tried.update(new)
+
+
+async def _reckon_or_log(db: Database, player_id: int, report: Reckoned) -> None:
+    try:
+        await reckon_player(db, player_id, report)
+    except OsrsdiffError:
+        raise
+    except Exception:  # else everybody after this player would wait for ever
+        log.exception("player not reckoned", player_id=player_id)
+        report.failed += 1
 
 
 async def _one_page(player_ids: list[int]) -> AsyncIterator[list[int]]:
@@ -156,7 +174,7 @@ async def reckon_player(db: Database, player_id: int, report: Reckoned) -> None:
 
 
 async def _read(db: Database, player_id: int) -> _Found | None:
-    """None where nobody has seen the player, or it is removed."""
+    """None where nobody has seen the player, it is removed, or its older looks are being brought in."""
     async with db.reading() as connection:
         history = await reckoning.history(connection, player_id)
         if history is None:

@@ -1,11 +1,7 @@
 """Reading back records: a player's own, and the highest of many players."""
 
-from zlib import crc32
-
 from msgspec import Struct
 
-from osrsdiff.errors import InvalidCursor
-from osrsdiff.game.leaderboards import places
 from osrsdiff.game.metrics import KNOWN, Metric
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.records import PERIOD_CODES, Record, RecordPeriod
@@ -13,10 +9,10 @@ from osrsdiff.storage import records as table
 from osrsdiff.storage.among import Among
 from osrsdiff.storage.groups import Group
 from osrsdiff.storage.records import Holder, Place
-from osrsdiff.tracking.cursors import cursor, read_cursor
 from osrsdiff.tracking.groups import get_group
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.metrics import metric_of
+from osrsdiff.tracking.ranking import Reached, following, identity_of, numbered, read_reached
 
 DEFAULT_LIMIT = 50
 MOST_AT_ONCE = 500
@@ -47,15 +43,6 @@ class RecordTable(Struct, frozen=True):
     next: str | None
 
 
-class _Reached(Struct, frozen=True, array_like=True):
-    """How far the pages of a table, `table`, have come: past whom, how many they are, on which place."""
-
-    table: int
-    at: Place
-    before: int
-    place: int
-
-
 async def records_of(instance: Instance, player_id: int, period: RecordPeriod | None = None) -> list[Record]:
     """A player's records of one period or of all, in the hiscores' order of metrics."""
     async with instance.db.reading() as connection:
@@ -71,14 +58,19 @@ async def record_table(
     among = Among(None if group is None else group.id, wanted.mode)
     async with instance.db.reading() as connection:
         number, metric = await metric_of(connection, wanted.metric)
-        identity = _identity(metric, wanted.period, among)
-        reached = None if after is None else _read(after, identity)
+        identity = identity_of(metric.key, wanted.period.value, among)
+        reached = None if after is None else read_reached(after, Reached[Place], identity)
         at = None if reached is None else reached.at
         found = await table.best(connection, metric.key, number, wanted.period, among=among, after=at, limit=limit + 1)
     holders = found[:limit]
-    numbers = _places(holders, reached)
-    following = _following(identity, holders, numbers, reached) if len(found) > limit else None
-    return RecordTable(metric, wanted.period, group, wanted.mode, holders, numbers, following)
+    rows = [Place(one.record.gained, one.player.username) for one in holders]
+    numbers = numbered(rows, _gained, reached)
+    further = following(identity, rows, numbers, reached) if len(found) > limit else None
+    return RecordTable(metric, wanted.period, group, wanted.mode, holders, numbers, further)
+
+
+def _gained(row: Place) -> int:
+    return row.gained
 
 
 def _order(record: Record) -> tuple[int, str, int]:
@@ -86,29 +78,3 @@ def _order(record: Record) -> tuple[int, str, int]:
 
 
 _PLACES = {metric.key: place for place, metric in enumerate(KNOWN)}
-
-
-def _places(holders: list[Holder], reached: _Reached | None) -> list[int]:
-    gains = [one.record.gained for one in holders]
-    if reached is None:
-        return places(gains, before=0, last=None, last_place=0)
-    return places(gains, before=reached.before, last=reached.at.gained, last_place=reached.place)
-
-
-def _read(after: str, identity: int) -> _Reached:
-    """Where the page before has come to. Raises InvalidCursor where that is another table's."""
-    reached = read_cursor(after, _Reached)
-    if reached.table != identity:
-        raise InvalidCursor
-    return reached
-
-
-def _following(identity: int, holders: list[Holder], numbers: list[int], reached: _Reached | None) -> str:
-    at = Place(holders[-1].record.gained, holders[-1].player.username)
-    before = (reached.before if reached else 0) + len(holders)
-    return cursor(_Reached(identity, at, before, numbers[-1]))
-
-
-def _identity(metric: Metric, period: RecordPeriod, among: Among) -> int:
-    """Which table it is, however it was asked for."""
-    return crc32(repr((metric.key, period.value, among)).encode())

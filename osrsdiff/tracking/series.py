@@ -1,6 +1,5 @@
 """The course of a player's metric: the line to draw over a window, and a year of it by days."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, tzinfo
 from functools import partial
 
@@ -100,16 +99,21 @@ async def _history(
     drawn = resolution
     if resolution is Resolution.AUTO:
         drawn = series.finest(MOST_POINTS, head.changes, head.hours, head.days)
-    changes: Sequence[Seen] = ()
-    if head.changes:
-        changes = await _changes(conn, player.id, number, drawn, (start, end), zone)
+    changes = list[Seen]()
+    if head.oldest is not None and head.newest is not None:
+        since = head.oldest - 1  # looking up a zone's clock takes its time for each year
+        if head.before is None and drawn is not Resolution.RAW:
+            # the line begins with the first value ever, not with the last one of its day
+            changes = await table.raw(conn, player.id, number, since, head.oldest, most=1)
+            since = head.oldest
+        changes += await _changes(conn, player.id, number, drawn, (since, head.newest), zone)
     line = series.drawn(found.key, head.before, changes, start, head.holds_until or start)
     return player, History(found, window, drawn, line)
 
 
 async def _changes(
     conn: Connection, player_id: int, metric_id: int, resolution: Resolution, ends: tuple[int, int], zone: tzinfo
-) -> Sequence[Seen]:
+) -> list[Seen]:
     """As many as may be drawn, and one more."""
     start, end = ends
     by_bucket = partial(table.by_bucket, conn, player_id, metric_id, most=MOST_POINTS + 1)

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from osrsdiff.game.achievements import Measure, Reached, Rule, reached, rebuilt, rules_for, satisfied
+from osrsdiff.game.achievements import Reached, reached, rebuilt, satisfied
 from osrsdiff.game.levels import xp_for_level
 from osrsdiff.game.metrics import KNOWN, OVERALL, REQUIRED_SKILLS, Metric, MetricKind, kind_of, register
 from osrsdiff.game.snapshots import Reading, Sheet, State, Unranked, difference
-from osrsdiff.game.thresholds import _VALUES
+from osrsdiff.game.thresholds import _VALUES, Measure, Rule, rules_for
 
 START = datetime(2026, 2, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -211,6 +211,16 @@ WITHOUT_PRAYER = ("attack", "strength", "defence", "hitpoints", "ranged", "magic
         ),
         pytest.param(
             [{OVERALL: xp(1_000)}, {OVERALL: xp(2_000, 1_750)}], {}, id="total level from unknown: no look knows when"
+        ),
+        pytest.param(
+            [{OVERALL: xp(900_000, 1_499)}, {OVERALL: xp(900_000, 1_500)}, {OVERALL: xp(910_000, 1_501)}],
+            {"Total level 1,500": (1, 0)},
+            id="a new skill adds to the total level alone",
+        ),
+        pytest.param(
+            [{OVERALL: xp(900_000, 1_500)}, {OVERALL: xp(900_000, 1_499)}, {OVERALL: xp(910_000, 1_500)}],
+            {"Total level 1,500": None},
+            id="the total level falls alone and comes back",
         ),
         pytest.param(
             [all_at(70, mining=at_level(69)), all_at(70)],

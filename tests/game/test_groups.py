@@ -101,3 +101,11 @@ def test_a_line_that_can_not_be_read_is_reported_and_stops_nothing(line: str, re
 def test_a_row_that_ends_before_its_name_is_reported() -> None:
     [bad] = read_members("role,name\ncaptain\n").bad
     assert (bad.line, "it has no letter or digit" in bad.reason) == (2, True)
+
+
+def test_what_is_no_utf8_is_refused_and_not_stored_mangled() -> None:
+    with pytest.raises(InvalidGroup, match="save the file as UTF-8"):
+        read_members("zezima\nl\0y\0n\0x\0")
+    read = read_members("zezima\nlynx titan,b\ufffdss")
+    assert [member.name for member in read.members] == ["zezima"]
+    assert [(bad.line, "UTF-8" in bad.reason) for bad in read.bad] == [(2, True)]

@@ -53,7 +53,14 @@ WITHOUT_ZONE = EARLIEST.replace(tzinfo=None)
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [(NOW, NOW), (NOW, EARLIEST), (WITHOUT_ZONE, NOW), (EARLIEST, NOW.replace(tzinfo=None))]
+    ("start", "end"),
+    [
+        (NOW, NOW),
+        (NOW, EARLIEST),
+        (NOW.replace(microsecond=100_000), NOW.replace(microsecond=900_000)),
+        (WITHOUT_ZONE, NOW),
+        (EARLIEST, NOW.replace(tzinfo=None)),
+    ],
 )
 def test_an_empty_window_or_one_without_zone_is_refused(start: datetime, end: datetime) -> None:
     with pytest.raises(InvalidPeriod):

@@ -1,8 +1,8 @@
-from osrsdiff.game.achievements import Measure, Rule
 from osrsdiff.game.levels import xp_for_level
 from osrsdiff.game.metrics import OVERALL, REQUIRED_SKILLS
 from osrsdiff.game.progress import Progress, next_ones
 from osrsdiff.game.snapshots import Reading, Unranked
+from osrsdiff.game.thresholds import Measure, Rule
 
 
 def ranked(value: int, level: int | None = None) -> Reading:

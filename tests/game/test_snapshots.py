@@ -46,6 +46,20 @@ def test_rank_drift_is_no_change_but_is_in_the_newest_sheet() -> None:
     assert result.previous_look_at == EARLIER
 
 
+@pytest.mark.parametrize("level", [2101, 2099])
+def test_a_total_level_that_moves_without_xp_is_a_change_and_neither_gain_nor_fall(level: int) -> None:
+    before, now = Reading(900_000, 10, 2100, None), Reading(900_000, 10, level, None)
+    result = difference(known({"overall": before}), {"overall": now}, NOW)
+    assert result.changes == (Change("overall", before, now),)
+    assert (result.changes[0].gained, result.changes[0].fell, result.changes[0].first_seen) == (0, False, False)
+
+
+def test_a_level_that_follows_from_xp_or_is_not_known_is_no_change() -> None:
+    for metric, before, now in (("attack", 50, 51), ("overall", None, 2100), ("overall", 2100, None)):
+        state = known({metric: Reading(900_000, 10, before, None)})
+        assert difference(state, {metric: Reading(900_000, 10, now, None)}, NOW).changes == ()
+
+
 @pytest.mark.parametrize("seen", [ZERO, below_cutoff(2500), ranked(70)])
 def test_hidden_to_known_is_first_seen_and_no_gain(seen: Reading) -> None:
     result = difference(known({"pvp_arena_rank": HIDDEN}), {"pvp_arena_rank": seen}, NOW)

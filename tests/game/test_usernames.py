@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from osrsdiff.errors import InvalidUsername
+from osrsdiff.game import usernames
 from osrsdiff.game.usernames import canonical, display
 
 
@@ -53,6 +54,14 @@ def test_a_refusal_does_not_repeat_a_long_text() -> None:
     with pytest.raises(InvalidUsername) as refused:
         canonical("x" * 100_000)
     assert len(str(refused.value)) < 250
+
+
+def test_a_long_text_that_is_no_name_is_not_kept() -> None:
+    before = usernames._kept.cache_info().currsize
+    with pytest.raises(InvalidUsername):
+        canonical(" " * 1_000 + "nobody at all asked for")
+    assert canonical(" " * 1_000 + "quill moss") == "quill moss"
+    assert usernames._kept.cache_info().currsize == before
 
 
 @pytest.mark.parametrize(

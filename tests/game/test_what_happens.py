@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from osrsdiff.game.achievements import Measure, Reached
+from osrsdiff.game.achievements import Reached
 from osrsdiff.game.events import (
     KIND_CODES,
     Event,
@@ -19,6 +19,7 @@ from osrsdiff.game.events import (
 )
 from osrsdiff.game.records import Record, RecordPeriod
 from osrsdiff.game.snapshots import Reading, Sheet, State, Unranked, difference
+from osrsdiff.game.thresholds import Measure
 
 NOW = datetime(2026, 2, 1, 16, tzinfo=UTC)
 BEFORE = NOW - timedelta(hours=6)

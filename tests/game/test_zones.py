@@ -11,9 +11,12 @@ from osrsdiff.game.zones import Clock, read_moment, start_of, zone_named
 
 BERLIN, CAIRO = ZoneInfo("Europe/Berlin"), ZoneInfo("Africa/Cairo")
 ZONES = ["UTC", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca", "Pacific/Apia", "Asia/Kathmandu"]
+NOT_THE_SAME_EVERYWHERE = ["localtime", "posixrules", "Factory", "posix/Europe/Berlin", "right/Europe/Berlin"]
 
 
-@pytest.mark.parametrize("name", ["Mars", "", "../etc/passwd", "America", "Europe/" + "x" * 500, "\0"])
+@pytest.mark.parametrize(
+    "name", ["Mars", "", "../etc/passwd", "America", "Europe/" + "x" * 500, "\0", *NOT_THE_SAME_EVERYWHERE]
+)
 def test_an_unknown_zone_is_refused_with_an_example(name: str) -> None:
     with pytest.raises(InvalidZone, match="Europe/Berlin"):
         zone_named(name)

@@ -304,6 +304,18 @@ async def test_a_task_is_sent_by_its_name(make_broker: MakeBroker) -> None:
         assert (received.task_id, received.task_name, received.args) == (task_id, "some_task", [7])
 
 
+async def test_a_worker_that_is_started_twice_gives_signs_of_life_once_and_stops(make_broker: MakeBroker) -> None:
+    def living() -> int:
+        return sum("StreamBroker._live" in repr(task) for task in asyncio.all_tasks())
+
+    broker = make_broker(worker=True, **QUICK)
+    await broker.startup()
+    await broker.startup()
+    assert living() == 1
+    await broker.shutdown()
+    assert living() == 0
+
+
 async def test_starting_without_redis_is_no_error(
     make_broker: MakeBroker, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

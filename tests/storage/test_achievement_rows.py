@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from osrsdiff.game.achievements import Measure, Reached
+from osrsdiff.game.achievements import Reached
 from osrsdiff.game.events import EventKind
+from osrsdiff.game.thresholds import Measure
 from osrsdiff.storage import achievements, events
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.metrics import ids_of

@@ -1,5 +1,6 @@
 """Groups and members as rows, on both databases."""
 
+import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -7,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from osrsdiff.errors import GroupExists
-from osrsdiff.storage import groups, plan, players
+from osrsdiff.storage import groups, newcomers, plan, players
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.groups import Group
 from osrsdiff.storage.players import Player
@@ -56,7 +57,7 @@ async def test_putting_in_twice_changes_the_role_and_keeps_the_day(
         assert await groups.roles(conn, group.id, [lynx.id, 99]) == {lynx.id: "captain"}
         found = await groups.by_key(conn, "clan")
     assert found
-    assert found.members == 1
+    assert found.member_count == 1
 
 
 async def test_nobody_is_put_into_a_group_that_is_gone(db: Database, add_player: AddPlayer, now: datetime) -> None:
@@ -95,3 +96,18 @@ async def test_taking_out_touches_no_other_group(db: Database, add_player: AddPl
     await groups.take_out(db, one.id, [lynx.id, 99])
     assert await names_in(db, one) == [("zezima", "member")]
     assert await names_in(db, other) == [("lynx titan", "captain"), ("zezima", "member")]
+
+
+async def test_long_lists_in_opposite_orders_wait_for_each_other_in_one_order(db: Database, now: datetime) -> None:
+    group, names = await made(db, "clan", now), {f"p{number:04}": "P" for number in range(1_000)}
+    # each on a connection that is there already, so that they run at once
+    for orders in ([{}, {}, {}, {}], [names, dict(reversed(names.items()))] * 2):
+        added = await asyncio.gather(*(newcomers.add(db, order, interval_minutes=60, now=now) for order in orders))
+    assert sorted(name for one in added for name in one) == sorted(names)
+    ids = {name: number for one in added for name, number in one.items()}
+    lists = [list(ids.values()), list(ids.values())[::-1]] * 2
+    await asyncio.gather(*(groups.put_members(db, group.id, dict.fromkeys(one, "x"), now=now) for one in lists))
+    async with db.reading() as conn:
+        assert len(await groups.roles(conn, group.id, ids.values())) == 1_000
+    await asyncio.gather(*(groups.take_out(db, group.id, one) for one in lists))
+    assert await names_in(db, group) == []

@@ -8,6 +8,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import text
 
+from osrsdiff.errors import DatabaseUnreachable
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.postgres import POOL_SIZE
 from osrsdiff.storage.postgres_links import Links
@@ -49,6 +50,25 @@ async def test_a_link_that_a_cancelled_read_held_serves_the_next_one(db: Databas
             async with db.reading() as conn:
                 await conn.one(_LONG)
     with anyio.fail_after(20):
+        assert await pid(db)
+
+
+async def test_a_link_whose_holder_is_cancelled_while_lost_ones_go_back_serves_the_next_one(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled(_: Links) -> None:
+        raise asyncio.CancelledError
+
+    async def lose() -> None:
+        async with db.reading():
+            raise DatabaseUnreachable("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Links, "give_all_back", cancelled)
+        for _ in range(POOL_SIZE):
+            with pytest.raises(asyncio.CancelledError):
+                await lose()
+    with anyio.fail_after(10):
         assert await pid(db)
 
 

@@ -1,10 +1,12 @@
 """Players as rows: added once, found by exact name, paged in order, removed with everything."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+import anyio
 import pytest
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, func, insert, select, text, update
 
 from osrsdiff.errors import Outcome, PlayerExists
 from osrsdiff.game.modes import GameMode
@@ -12,7 +14,8 @@ from osrsdiff.game.snapshots import Reading
 from osrsdiff.storage import failures, moves, plan, players
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player, PlayerCounts, Troubled
-from osrsdiff.storage.tables import achievements, events, group_members, groups, metadata, records
+from osrsdiff.storage.tables import achievements, events, group_members, groups, metadata, player_states, records
+from osrsdiff.storage.tables import moves as moves_table
 
 AddPlayer = Callable[..., Awaitable[Player]]
 
@@ -209,6 +212,44 @@ async def test_a_removed_player_leaves_nothing_behind_and_its_id_is_not_used_aga
     histories = {"snapshots", "changes", "current_values", "player_states", "moves"}
     assert set(after) == {"players", "fetch_failures", *histories, *(table.name for table in PROGRESS)}
     assert (await add_player("goes")).id > goes.id
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("table", [player_states, moves_table], ids=["look", "move"])
+async def test_a_removal_waits_for_a_write_that_goes_on_and_stops_it_not(
+    db: Database,
+    add_player: AddPlayer,
+    store: Callable[..., Awaitable[bool]],
+    kills: Callable[..., Reading],
+    now: datetime,
+    table: Table,
+) -> None:
+    player = await add_player("goes")
+    await store(player, {"zulrah": kills(1)}, now)
+    async with db.writing() as conn:
+        await conn.run_all(moves.begun("elsewhere", [], [player.username], []))
+
+    async def remove() -> bool:
+        async with db.writing() as conn:
+            return await players.remove(conn, player.id)
+
+    async with db.writing() as conn:
+        await conn.run(update(table).where(table.c.player_id == player.id).values(looked_at=1))
+        removal = asyncio.ensure_future(remove())
+        with anyio.fail_after(20):
+            await one_waits(db)
+        await players.set_active(conn, player.id, False)
+    assert await removal
+
+
+WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+
+
+async def one_waits(db: Database) -> None:
+    """Returns when a connection waits for another one's lock."""
+    async with db.reading() as conn:
+        while (await conn.all(WAITING))[0][0] == 0:
+            pass
 
 
 PROGRESS: dict[Table, dict[str, object]] = {

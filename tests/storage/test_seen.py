@@ -1,15 +1,19 @@
 """A player found with all that answers about it follow; single rows read at once."""
 
 import sqlite3
+import time
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from osrsdiff.game.snapshots import Reading, difference
 from osrsdiff.storage import history, players, seen, sqlite_glance
+from osrsdiff.storage.dialects import sqlite_path
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.seen import Seen
+from osrsdiff.storage.sqlite_file import open_file
 
 
 async def see(db: Database) -> Seen | None:
@@ -71,6 +75,38 @@ async def test_between_two_commits_a_row_is_read_once(
         await players.set_interval(conn, player.id, 30)
     assert await see(db) is not None
     assert len(read) == 2
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+def test_opening_what_reads_at_once_waits_for_no_lock_and_is_not_tried_again_at_once(
+    migrated_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = sqlite_path(migrated_url)
+    opened, waits = [], []
+
+    def noted(*given: Any, **named: Any) -> sqlite3.Connection:
+        opened.append(given)
+        raw = open_file(*given, **named)
+        waits.append(raw.execute("PRAGMA busy_timeout").fetchone()[0])
+        return raw
+
+    monkeypatch.setattr(sqlite_glance, "open_file", noted)
+    glance = sqlite_glance.Glance(path)
+    locker = sqlite3.connect(path, isolation_level=None)
+    locker.execute("PRAGMA locking_mode = EXCLUSIVE")
+    locker.execute("BEGIN EXCLUSIVE")
+    begin = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(sqlite_glance.NotAtOnceError):
+            glance.row("SELECT 1", ())
+    assert time.monotonic() - begin < 5
+    assert len(opened) == 1
+    locker.close()
+    with monkeypatch.context() as later:
+        later.setattr(time, "monotonic", lambda: begin + 60)
+        assert glance.row("SELECT 1", ()) == (1,)
+    assert waits == [0]
+    glance.close()
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)

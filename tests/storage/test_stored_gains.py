@@ -8,7 +8,7 @@ import pytest
 from osrsdiff.game.gains import Bracket, Gain, Known, PlayerGains
 from osrsdiff.game.periods import Window
 from osrsdiff.game.snapshots import Reading, Unranked
-from osrsdiff.storage import history
+from osrsdiff.storage import gains as gains_table
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 
@@ -30,7 +30,7 @@ def gains(db: Database, player: Player, now: datetime) -> GainsOf:
 
     async def read(start: float, end: float) -> PlayerGains:
         async with db.reading() as conn:
-            return await history.gains(conn, player.id, Window(now + start * HOUR, now + end * HOUR))
+            return await gains_table.gains(conn, player.id, Window(now + start * HOUR, now + end * HOUR))
 
     return read
 

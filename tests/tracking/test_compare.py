@@ -74,6 +74,16 @@ async def test_the_course_has_everybodys_value_at_the_same_times(instance: Insta
     assert (found.times[0], found.times[-1]) == (int((START + HOUR).timestamp()), int(START.timestamp()) + 72_900)
 
 
+async def test_who_was_added_this_second_has_a_course_of_one_time(instance: Instance) -> None:
+    added = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)  # the clock has not come to it
+    async with instance.db.writing() as conn:
+        for name in ("ann", "bob"):
+            await players.add(conn, username=name, display_name=name, interval_minutes=60, now=added)
+    seen = await see_players(instance, ["ann", "bob"])
+    found = await compare(instance, [one.player for one in seen], Asked("all"), metric="zulrah")
+    assert (found.times, [side.values for side in found.sides]) == ([int(added.timestamp())], [[None], [None]])
+
+
 @pytest.mark.parametrize("length_s", [1, 59, 60, 3_600, 24_001, 86_400 * 366, 86_400 * 36_525, 86_400 * 36_525 + 17])
 def test_a_grid_begins_and_ends_with_the_window_and_can_be_drawn(length_s: int) -> None:
     times = grid(1_000, 1_000 + length_s)

@@ -1,12 +1,9 @@
-"""What looks come to: records, achievements and events stored with them, and the same as from the whole history."""
+"""What looks come to: records, achievements and events stored with them."""
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import select
 
 from osrsdiff.errors import UnderWay
@@ -144,44 +141,3 @@ async def found_by_rebuild(db: Database, player: Player) -> tuple[int, int]:
     await reckon_player(db, player.id, report)
     assert report.players == 1
     return report.records.count, report.achievements.count
-
-
-METRICS = ("overall", "attack", "zulrah", "lms_rank", "yama")
-GAPS_H = (
-    -5,
-    0.01,
-    1,
-    1,
-    11,
-    12,
-    23.9,
-    24,
-    24.1,
-    26.4,
-    27,
-    60,
-    24 * 6.9,
-    24 * 7.5,
-    24 * 31,
-    24 * 33,
-    24 * 200,
-    24 * 366,
-)
-
-values = st.one_of(st.none(), st.integers(0, 12), st.sampled_from([83, 101_333, 13_034_431]))
-sheets = st.dictionaries(st.sampled_from(METRICS), values, min_size=1)
-histories = st.lists(st.tuples(st.sampled_from(GAPS_H), sheets), min_size=2, max_size=14)
-
-
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
-@given(histories)
-async def test_looks_come_to_what_their_history_comes_to(
-    db: Database, seen: Sequence[tuple[float, Mapping[str, int | None]]]
-) -> None:
-    player, at = await added(db), START
-    for gap_h, sheet in seen:
-        at += gap_h * HOUR
-        await look(db, player, at, **sheet)
-    assert await found_by_rebuild(db, player) == (0, 0)

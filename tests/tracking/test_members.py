@@ -1,9 +1,11 @@
 """Members put in and taken out, many at a time, on both databases."""
 
+import asyncio
+
 import pytest
 
 from osrsdiff.errors import GroupExists, GroupNotFound, InvalidGroup, InvalidUsername, NotAMember, PlayerNotFound
-from osrsdiff.tracking import groups, members, players
+from osrsdiff.tracking import groups, members, players, selection
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.members import Wanted
 
@@ -51,14 +53,17 @@ async def test_who_is_not_tracked_is_tracked_and_scheduled_on_demand(instance: I
     assert (again.unchanged, again.tracked) == (["b0aty", "zezima"], [])
 
 
-async def test_more_names_than_fit_a_batch_are_all_put_in(instance: Instance, clan: str) -> None:
-    wanted = [Wanted(f"p {number}") for number in range(1_003)]
+async def test_more_names_than_fit_a_batch_are_all_put_in(
+    instance: Instance, clan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selection, "BATCH", 5)
+    wanted = [Wanted(f"p {number}") for number in range(13)]
     put = await members.put_members(instance, clan, wanted, track_unknown=True)
-    assert (len(put.added), len(put.tracked)) == (1_003, 1_003)
-    assert (await groups.get_group(instance, clan)).members == 1_003
-    taken = await members.take_out(instance, clan, [f"P_{number}" for number in range(1_001)])
-    assert (len(taken.removed), taken.refused) == (1_001, [])
-    assert await roles(instance, clan) == {"p 1001": "member", "p 1002": "member"}
+    assert (len(put.added), len(put.tracked)) == (13, 13)
+    assert (await groups.get_group(instance, clan)).member_count == 13
+    taken = await members.take_out(instance, clan, [f"P_{number}" for number in range(11)])
+    assert (len(taken.removed), taken.refused) == (11, [])
+    assert await roles(instance, clan) == {"p 11": "member", "p 12": "member"}
 
 
 async def test_taking_out_reports_who_was_not_in(instance: Instance, clan: str) -> None:
@@ -99,3 +104,41 @@ async def test_a_key_that_another_group_has_is_refused(instance: Instance, clan:
     with pytest.raises(InvalidGroup):
         await groups.change_group(instance, other.key, name=" ")
     assert (await groups.change_group(instance, other.key, new_key="other", description=" x ")).description == "x"
+
+
+async def test_of_several_who_want_a_key_at_once_one_gets_it(instance: Instance, clan: str) -> None:
+    keys = [(await groups.create_group(instance, f"Group {number}")).key for number in range(6)]
+    changes = (groups.change_group(instance, key, new_key="wanted") for key in keys)
+    ends = await asyncio.gather(*changes, return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ends) == ["Group"] + ["GroupExists"] * 5
+
+
+async def test_changes_made_at_once_are_all_kept(instance: Instance, clan: str) -> None:
+    for day in ("Mondays", "Tuesdays", "Fridays"):  # each on a connection that is there already but for the first time
+        await asyncio.gather(
+            groups.change_group(instance, clan, name=f"Squad of {day}"),
+            groups.change_group(instance, clan, description=day),
+        )
+        found = await groups.get_group(instance, clan)
+        assert (found.name, found.description) == (f"Squad of {day}", day)
+
+
+async def test_what_is_deleted_meanwhile_is_neither_changed_nor_deleted_again(instance: Instance, clan: str) -> None:
+    ends = await asyncio.gather(
+        groups.delete_group(instance, clan),
+        groups.delete_group(instance, clan),
+        groups.change_group(instance, clan, name="Late"),
+        return_exceptions=True,
+    )
+    assert sorted(type(end).__name__ for end in ends[:2]) == ["Group", "GroupNotFound"]
+    changed = ends[2]
+    assert isinstance(changed, GroupNotFound) or (isinstance(changed, groups.Group) and changed.name == "Late")
+    with pytest.raises(GroupNotFound):
+        await groups.get_group(instance, clan)
+
+
+async def test_who_is_named_in_several_lists_at_once_is_tracked_once(instance: Instance, clan: str) -> None:
+    wanted = [Wanted(f"p {number}") for number in range(30)]
+    puts = await asyncio.gather(*(members.put_members(instance, clan, wanted, track_unknown=True) for _ in range(3)))
+    assert sorted(name for put in puts for name in put.tracked) == sorted(one.name for one in wanted)
+    assert (await groups.get_group(instance, clan)).member_count == 30

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import null, select, update
+from sqlalchemy import Executable, null, select, update
 
 from osrsdiff.errors import PlayerNotFound, UnderWay
 from osrsdiff.game.achievements import Reached
@@ -16,9 +17,12 @@ from osrsdiff.game.records import Record, RecordPeriod
 from osrsdiff.game.snapshots import Reading
 from osrsdiff.hiscores.parser import Observation
 from osrsdiff.scheduling.constants import RECKON_TASK
-from osrsdiff.storage import achievements, events, history, players, reckoning, records
+from osrsdiff.storage import achievements, candidates, events, history, moves, players, reckoning, records
 from osrsdiff.storage import jobs as job_runs
+from osrsdiff.storage.connection import NOTHING, Connection, Params, Row
+from osrsdiff.storage.jobs import JobRun
 from osrsdiff.storage.players import Player
+from osrsdiff.storage.tables import moves as moves_table
 from osrsdiff.storage.tables import players as players_table
 from osrsdiff.tracking import jobs, looks
 from osrsdiff.tracking.instance import Instance
@@ -161,6 +165,18 @@ async def test_what_is_reckoned_and_a_look_at_the_same_time_do_not_both_count(in
         await looks.store(instance.db, player.id, state, Observation(dict(state.sheet), ()), START + HOUR)
 
 
+async def test_a_player_who_fell_often_has_the_same_records(
+    instance: Instance, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "_MOST_FALLS", 1)
+    player = await added(instance, "zezima")
+    for hour, zulrah in enumerate([10, 4, 11, 12, 3, 9, 14, 30, 2, 31]):
+        await look(player, 5 * hour, 100, zulrah)
+    before = await stored_of(instance, player)
+    assert [one.gained for one in before[0] if one.period is RecordPeriod.WEEK] == [21]
+    assert (await rebuild(instance, None)).differences == 0
+
+
 @on_sqlite
 async def test_looks_that_come_meanwhile_are_not_lost(instance: Instance, look: Look) -> None:
     player = await added(instance, "zezima")
@@ -195,11 +211,104 @@ async def test_the_job_reckons_whom_no_rules_or_other_rules_have(instance: Insta
     assert await stored_of(instance, older) == await stored_of(instance, settled)
     assert [await rules_of(instance, one) for one in (imported, older, settled)] == [RULES] * 3
     assert (await version_of(instance, settled), await rules_of(instance, unseen)) == (before, None)
+    run = await last_run(instance)
+    assert (run.outcome, run.detail) == ("done", "2 reckoned")
+    assert (await reckon_pending(instance)).players == 0
+
+
+async def test_a_history_that_a_move_is_bringing_in_is_reckoned_when_it_is_whole(
+    instance: Instance, look: Look
+) -> None:
+    player = await added(instance, "zezima")
+    await played(player, look, reckons=False)
+    await forget_rules(instance, player, None)
+    async with instance.db.writing() as conn:
+        await conn.run_all(moves.begun("elsewhere", [], [player.username], []))
+    assert (await reckon_pending(instance)).players == 0
+    assert (await rebuild(instance, ["zezima"])).players == 0
+    assert await stored_of(instance, player) == ([], set(), [])
+    async with instance.db.writing() as conn:
+        await conn.run(update(moves_table).values(is_joined=True))
+    assert (await reckon_pending(instance)).players == 1
+    assert (await stored_of(instance, player))[0] != []
+
+
+class Interrupted:
+    """A connection; `act` happens between the first of the statements that read many rows and what follows."""
+
+    def __init__(self, conn: Connection, act: Callable[[], Awaitable[object]]) -> None:
+        self._conn = conn
+        self._act = act
+        self.metrics = conn.metrics
+
+    async def all(self, statement: Executable, params: Params = NOTHING) -> list[Row]:
+        found = await self._conn.all(statement, params)
+        act, self._act = self._act, nothing
+        await act()
+        return found
+
+    async def one(self, statement: Executable, params: Params = NOTHING) -> Row | None:
+        return await self._conn.one(statement, params)
+
+
+async def nothing() -> None:
+    pass
+
+
+async def test_a_look_that_is_stored_while_a_history_is_read_is_in_it_if_its_changes_are(
+    instance: Instance, look: Look
+) -> None:
+    player = await added(instance, "zezima")
+    await look(player, 0, 100, 5)
+    async with instance.db.reading() as conn:
+        interrupted: Any = Interrupted(conn, lambda: look(player, 1, 200, 6))
+        found = await reckoning.history(interrupted, player.id)
+    assert found is not None
+    changed = {at for known in found.series.values() for at, *_ in known}
+    assert changed <= {at for at, _ in found.looks}
+
+
+async def test_what_goes_wrong_with_one_player_stops_nobody_else(
+    instance: Instance, look: Look, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, other = await added(instance, "one"), await added(instance, "two")
+    for player in (one, other):
+        await played(player, look, reckons=False)
+        await forget_rules(instance, player, None)
+    of_player = records.of_player
+
+    async def wrong(conn: Connection, player_id: int) -> list[Record]:
+        if player_id == one.id:
+            raise KeyError("a look")
+        return await of_player(conn, player_id)
+
+    monkeypatch.setattr(records, "of_player", wrong)
+    await jobs.run_reckoning(instance)
+    monkeypatch.undo()
+    assert [await rules_of(instance, player) for player in (one, other)] == [None, RULES]
+    assert "player not reckoned" in caplog.text
+    run = await last_run(instance)
+    assert (run.outcome, run.detail) == ("done", "1 reckoned, 1 failed")
+
+
+async def test_a_run_that_nobody_expected_to_fail_is_noted_as_failed(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wrong(_: Instance) -> None:
+        raise KeyError("a look")
+
+    monkeypatch.setattr(jobs, "reckon_pending", wrong)
+    with pytest.raises(KeyError):
+        await jobs.run_reckoning(instance)
+    run = await last_run(instance)
+    assert (run.outcome, run.detail, run.finished_at is None) == ("failed", "KeyError('a look')", False)
+
+
+async def last_run(instance: Instance) -> JobRun:
     async with instance.db.reading() as conn:
         run = await job_runs.last(conn, RECKON_TASK)
     assert run is not None
-    assert (run.outcome, run.detail) == ("done", "2 reckoned")
-    assert (await reckon_pending(instance)).players == 0
+    return run
 
 
 @on_sqlite

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from osrsdiff.errors import GroupNotFound, InvalidCursor, Outcome, PlayerNotFoun
 from osrsdiff.game.events import EventKind, not_found
 from osrsdiff.game.snapshots import Reading
 from osrsdiff.hiscores.parser import Observation
-from osrsdiff.storage import events, history, players
+from osrsdiff.storage import achievements, events, history, players
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import looks
 from osrsdiff.tracking.achievements import player_achievements
@@ -111,6 +112,27 @@ async def test_what_was_reached_is_read_newest_first_and_what_is_undated_last(in
         "60 Attack",
         "50m Attack xp",
     ]
+
+
+async def test_what_a_look_reaches_while_it_is_read_has_its_date_or_is_not_there(
+    instance: Instance, see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await see(0, obor=49)
+    between = iter([see(5, obor=60)])
+
+    def followed_by_a_look(read: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def then_look(*given: Any) -> Any:
+            found = await read(*given)
+            for look in between:
+                await look
+            return found
+
+        return then_look
+
+    monkeypatch.setattr(achievements, "of_player", followed_by_a_look(achievements.of_player))
+    monkeypatch.setattr(history, "load_state", followed_by_a_look(history.load_state))
+    found = await player_achievements(instance, NAME)
+    assert ("50 Obor kills", None) not in [(one.rule.name, one.at) for one in found.reached]
 
 
 async def test_nothing_is_reached_before_the_first_look(instance: Instance, player: Player) -> None:
