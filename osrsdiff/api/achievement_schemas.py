@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from osrsdiff.api.schemas import PlayerName, Time
-from osrsdiff.game.achievements import Measure
 from osrsdiff.game.metrics import MetricKind
+from osrsdiff.game.thresholds import Measure
 
 
 class Threshold(Struct, frozen=True):
@@ -55,5 +55,5 @@ class Achievements(Struct, frozen=True):
 
     player: PlayerName
     achievements: Annotated[list[Achievement], Meta(description="The newest first, then those of unknown date.")]
-    next: Annotated[list[NextAchievement], Meta(description="The next of each measure, the nearest first.")]
+    ahead: Annotated[list[NextAchievement], Meta(description="The next of each measure, the nearest first.")]
     message: Annotated[str | None, Meta(description="Why there is nothing, where there is nothing.")]

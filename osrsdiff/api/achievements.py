@@ -5,9 +5,11 @@ from msgspec.structs import asdict
 from osrsdiff.api import achievement_schemas as schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.documents import name_document
-from osrsdiff.game.achievements import Reached, Rule
+from osrsdiff.api.sight import why_nothing
+from osrsdiff.game.achievements import Reached
 from osrsdiff.game.metrics import kind_of, name_of
 from osrsdiff.game.progress import Progress
+from osrsdiff.game.thresholds import Rule
 from osrsdiff.tracking import achievements as tracking
 from osrsdiff.tracking.achievements import PlayerAchievements
 
@@ -25,8 +27,8 @@ def achievements_document(found: PlayerAchievements) -> schemas.Achievements:
     return schemas.Achievements(
         player=name_document(found.player),
         achievements=[_reached(one) for one in found.reached],
-        next=[_ahead(one) for one in found.ahead],
-        message="Not seen yet." if found.player.last_look_at is None else None,
+        ahead=[_ahead(one) for one in found.ahead],
+        message=why_nothing(found.player) if found.player.last_look_at is None else None,
     )
 
 

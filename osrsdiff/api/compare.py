@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import UNSET
-
 from osrsdiff.api import compare_schemas as schemas
 from osrsdiff.api import problems
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.following import over_span
+from osrsdiff.api.parsing import or_none
 from osrsdiff.api.problems import Refused
 from osrsdiff.api.schemas import Gains, MetricGain
 from osrsdiff.api.sight import gains_body
@@ -33,7 +32,7 @@ async def compare_players(call: Call[schemas.CompareQuery, Nothing]) -> Reply[sc
         raise Refused(problems.INVALID_USERNAME, str(error), field="players") from error
 
     async def make() -> Reply[schemas.Comparison]:
-        players, metric = [one.player for one in seen], None if query.metric is UNSET else query.metric
+        players, metric = [one.player for one in seen], or_none(query.metric)
         with naming_the_field(asked):
             found = await tracking.compare(call.instance, players, asked, metric=metric)
         return Reply(comparison_body(found))

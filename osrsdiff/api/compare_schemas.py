@@ -15,6 +15,7 @@ class CompareQuery(SpanQuery, frozen=True, kw_only=True):
         str,
         Meta(
             min_length=1,
+            max_length=400,
             description="Two to ten names, with commas between; in any spelling, each counts once.",
             examples=["Lynx Titan,Zezima"],
         ),
@@ -24,6 +25,7 @@ class CompareQuery(SpanQuery, frozen=True, kw_only=True):
             str,
             Meta(
                 min_length=1,
+                max_length=100,
                 description="A metric's key, or its name as the hiscores spell it: with it comes the course of that "
                 "metric.",
                 examples=["overall"],
@@ -37,7 +39,7 @@ class ComparedPlayer(Struct, frozen=True):
     """One of the players, and how sure the ends of the window are."""
 
     player: PlayerName
-    seen_at: Annotated[Time | None, Meta(description="The last look; null before the first.")]
+    last_look_at: Annotated[Time | None, Meta(description="Null before the first.")]
     start: Annotated[Accuracy | None, Meta(description="How sure the start is; null before the first look.")]
     end: Annotated[Accuracy | None, Meta(description="How sure the end is; null where nothing was seen until then.")]
     totals: Totals

@@ -14,6 +14,7 @@ from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.event_schemas import FeedQuery
 from osrsdiff.api.events import EVENTS
 from osrsdiff.api.groups import GROUPS
+from osrsdiff.api.parsing import or_none
 from osrsdiff.api.players import PLAYERS
 from osrsdiff.game.events import title, when
 from osrsdiff.storage.events import Happened
@@ -58,7 +59,7 @@ async def group_feed(call: Call[FeedQuery, Nothing]) -> Reply[bytes]:
 
 
 def _asked(query: FeedQuery) -> Asked:
-    return Asked(None if query.kind is UNSET else query.kind, query.limit)
+    return Asked(or_none(query.kind), query.limit)
 
 
 def _feed(call: Call[FeedQuery, Nothing], subject: _Subject, page: EventPage) -> Reply[bytes]:

@@ -5,7 +5,7 @@ answer, whose window says to the second when it ended.
 """
 
 from collections.abc import Awaitable, Callable, Hashable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TypeVar
 
 from msgspec import UNSET, Struct
@@ -20,6 +20,21 @@ Answer = TypeVar("Answer")
 Query = TypeVar("Query", bound=Struct)
 OverSpan = TypeVar("OverSpan", bound=SpanQuery)
 Body = TypeVar("Body", bound=Struct)
+
+
+def now() -> datetime:
+    """The clock that every answer about a player goes by when it is asked what it follows."""
+    return datetime.now(UTC)
+
+
+def this_minute() -> int:
+    """The present minute, counted from 1970."""
+    return int(now().timestamp()) // 60
+
+
+def this_year(zone: tzinfo) -> int:
+    """The present year on the zone's clock."""
+    return now().astimezone(zone).year
 
 
 async def of_player(call: Call[Query, Body], make: Callable[[], Awaitable[Reply[Answer]]]) -> Reply[Answer]:
@@ -42,7 +57,7 @@ async def over_span(
     Spans that begin and end in the same minutes do for each other, so the tag is a weak one.
     """
     is_over = asked.start is not None and asked.end is not None
-    minute = None if is_over else _minute(datetime.now(UTC))
+    minute = None if is_over else this_minute()
     ends = _minute(asked.start), _minute(asked.end), minute
     rest = replace(call.query, start=UNSET, to=UNSET)
     return await call.kept((seen, minute), make, alike=(seen, ends, rest))

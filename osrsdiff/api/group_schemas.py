@@ -121,7 +121,7 @@ class Group(GroupName, frozen=True):
 
     description: Annotated[str, Meta(examples=["Thursdays at eight."])]
     created_at: Time
-    members: Annotated[int, Meta(description="How many players are in it.", examples=[42])]
+    member_count: Annotated[int, Meta(description="How many players are in it.", examples=[42])]
 
 
 class GroupPage(Struct, frozen=True):

@@ -1,9 +1,8 @@
 """Groups over HTTP: list, make, look up, change, delete them; list, put in and take out their members."""
 
 from collections.abc import Sequence
-from urllib.parse import quote, urlencode
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from osrsdiff.api import group_schemas as schemas
 from osrsdiff.api import problems
@@ -15,6 +14,8 @@ from osrsdiff.api.group_documents import (
     put_document,
     taken_out_document,
 )
+from osrsdiff.api.pages import leading_on
+from osrsdiff.api.parsing import or_none
 from osrsdiff.api.problems import Refused
 from osrsdiff.errors import InvalidGroup, InvalidUsername, NotAMember
 from osrsdiff.game import usernames
@@ -36,7 +37,7 @@ async def list_groups(call: Call[schemas.GroupsQuery, Nothing]) -> Reply[schemas
     found = await tracking.list_groups(call.instance, after=after, limit=query.limit + 1)
     items = [group_document(group) for group in found[: query.limit]]
     following = items[-1].key if len(found) > query.limit else None
-    return Reply(schemas.GroupPage(items, following), _link(GROUPS, query.limit, following))
+    return Reply(schemas.GroupPage(items, following), leading_on(GROUPS, query.limit, following))
 
 
 async def create_group(call: Call[Nothing, schemas.AddGroup]) -> Reply[schemas.Group]:
@@ -45,7 +46,7 @@ async def create_group(call: Call[Nothing, schemas.AddGroup]) -> Reply[schemas.G
     group = await tracking.create_group(
         call.instance,
         wanted.name,
-        key=None if wanted.key is UNSET else wanted.key,
+        key=or_none(wanted.key),
         description="" if wanted.description is UNSET else wanted.description,
     )
     return Reply(group_document(group), {"Location": f"{GROUPS}/{group.key}"})
@@ -59,9 +60,9 @@ async def get_group(call: Call[Nothing, Nothing]) -> Reply[schemas.Group]:
 async def change_group(call: Call[Nothing, schemas.ChangeGroup]) -> Reply[schemas.Group]:
     """Gives it another name, key or description."""
     name, key, description = (
-        _given(call.body.name),
-        _given(call.body.key),
-        _given(call.body.description),
+        or_none(call.body.name),
+        or_none(call.body.key),
+        or_none(call.body.description),
     )
     if name is None and key is None and description is None:
         raise Refused(problems.INVALID_FIELD, "Nothing to change: give name, key or description.")
@@ -85,7 +86,7 @@ async def list_members(call: Call[schemas.MembersQuery, Nothing]) -> Reply[schem
     items = [member_document(member) for member in found[: query.limit]]
     following = items[-1].player.username if len(found) > query.limit else None
     body = schemas.MemberPage(group_document(group), items, following)
-    return Reply(body, _link(f"{GROUPS}/{group.key}/members", query.limit, following))
+    return Reply(body, leading_on(f"{GROUPS}/{group.key}/members", query.limit, following))
 
 
 async def put_members(call: Call[Nothing, schemas.PutMembers]) -> Reply[schemas.MembersPut]:
@@ -155,10 +156,6 @@ def _nobody(refused: Sequence[RefusedName], bad: Sequence[BadLine], *, field: st
     return Refused(kind, " ".join(shown), field=field)
 
 
-def _given(value: str | UnsetType) -> str | None:
-    return None if value is UNSET else value
-
-
 def _read_key(after: str) -> str:
     try:
         return group_key(after)
@@ -171,9 +168,3 @@ def _read_name(after: str) -> str:
         return usernames.canonical(after)
     except InvalidUsername as error:
         raise Refused(problems.INVALID_FIELD, f"after is no `next` of a page: {error}", field="after") from error
-
-
-def _link(path: str, limit: int, following: str | None) -> dict[str, str]:
-    if following is None:
-        return {}
-    return {"Link": f'<{path}?{urlencode({"limit": limit, "after": following}, quote_via=quote)}>; rel="next"'}

@@ -1,14 +1,14 @@
 """What was, over HTTP: the course of a metric, a year of it by days, each look that changed something, old sheets."""
 
-from datetime import datetime
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from msgspec import UNSET
 
 from osrsdiff.api import history_schemas as schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.documents import name_document
-from osrsdiff.api.following import of_player, of_player_over
+from osrsdiff.api.following import of_player, of_player_over, this_year
+from osrsdiff.api.pages import leading_on
 from osrsdiff.api.parsing import read_time
 from osrsdiff.api.players import PLAYERS
 from osrsdiff.api.schemas import Window
@@ -48,7 +48,7 @@ async def player_calendar(call: Call[schemas.CalendarQuery, Nothing]) -> Reply[s
     """What was gained on each day of a year, as a grid of days shows it. Days are those of the zone `tz`."""
     query = call.query
     zone = read_zone(query.tz)
-    year = datetime.now(zone).year if query.year is UNSET else query.year
+    year = this_year(zone) if query.year is UNSET else query.year
 
     async def make() -> Reply[schemas.Calendar]:
         found = await series.player_year(call.instance, call.username, call.path["metric"], year=year, zone=zone)
@@ -64,14 +64,15 @@ async def player_snapshots(call: Call[schemas.SnapshotsQuery, Nothing]) -> Reply
     """
     query = call.query
     zone = read_zone(query.tz)
-    before = None if query.before is UNSET else read_time("before", query.before, zone)
+    before = None if query.after is UNSET else read_time("after", query.after, zone)
 
     async def make() -> Reply[schemas.SnapshotPage]:
         player, found = await snapshots.list_snapshots(
             call.instance, call.username, before=before, limit=query.limit + 1
         )
         body = snapshots_body(player, found, query.limit)
-        return Reply(body, _leading_on(body, query.limit))
+        following = None if body.next is None else f"{body.next:%Y-%m-%dT%H:%M:%SZ}"
+        return Reply(body, leading_on(f"{PLAYERS}/{quote(player.username)}/snapshots", query.limit, following))
 
     return await of_player(call, make)
 
@@ -122,7 +123,8 @@ def calendar_body(player: Player, found: YearOf) -> schemas.Calendar:
 def snapshots_body(player: Player, found: list[Snapshot], limit: int) -> schemas.SnapshotPage:
     """A page of `limit` snapshots as clients see it; `found` has one more where another page follows."""
     items = [_snapshot(one) for one in found[:limit]]
-    return schemas.SnapshotPage(name_document(player), items, items[-1].taken_at if len(found) > limit else None)
+    following = items[-1].taken_at if len(found) > limit else None
+    return schemas.SnapshotPage(name_document(player), items, following, None if items else _why_no_look(player))
 
 
 def sheet_body(player: Player, found: SheetAt) -> schemas.SheetAt:
@@ -132,11 +134,8 @@ def sheet_body(player: Player, found: SheetAt) -> schemas.SheetAt:
     return schemas.SheetAt(name_document(player), found.at, accuracy_document(found.accuracy), rows, message)
 
 
-def _leading_on(body: schemas.SnapshotPage, limit: int) -> dict[str, str]:
-    if body.next is None:
-        return {}
-    place = urlencode({"limit": limit, "before": body.next.strftime("%Y-%m-%dT%H:%M:%SZ")})
-    return {"Link": f'<{PLAYERS}/{quote(body.player.username)}/snapshots?{place}>; rel="next"'}
+def _why_no_look(player: Player) -> str:
+    return why_nothing(player) if player.last_look_at is None else "Nobody had looked yet by then."
 
 
 def _before_the_first(found: SheetAt) -> str:

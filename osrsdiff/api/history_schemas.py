@@ -5,7 +5,17 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from osrsdiff.api.schemas import Accuracy, MetricReading, PlayerName, Request, SpanQuery, Time, Window, Zone
+from osrsdiff.api.schemas import (
+    LONGEST_TIME,
+    Accuracy,
+    MetricReading,
+    PlayerName,
+    Request,
+    SpanQuery,
+    Time,
+    Window,
+    Zone,
+)
 from osrsdiff.game.metrics import MetricKind
 from osrsdiff.game.series import Resolution
 
@@ -96,11 +106,12 @@ class SnapshotsQuery(Request, frozen=True):
     """Which page of the snapshots."""
 
     limit: Annotated[int, Meta(ge=1, le=100, description="How many at most.")] = 20
-    before: (
+    after: (
         Annotated[
             str,
             Meta(
-                description="Only those before this time; the `next` of the page before.",
+                max_length=LONGEST_TIME,
+                description="The `next` of the page before, or any other time: what was seen before it.",
                 examples=["2026-01-31T12:00:00Z"],
             ),
         ]
@@ -139,7 +150,8 @@ class SnapshotPage(Struct, frozen=True):
 
     player: PlayerName
     items: list[Snapshot]
-    next: Annotated[Time | None, Meta(description="What `before` takes for the next page; null at the end.")]
+    next: Annotated[Time | None, Meta(description="What `after` takes for the next page; null at the end.")]
+    message: Message
 
 
 class AtQuery(Request, frozen=True):

@@ -1,7 +1,8 @@
 """Answers kept as the bytes they are sent as, each under the key of everything that it follows. No HTTP, no database.
 
-Nothing here ever grows stale: whoever asks names what the answer follows as it is now, and what followed something else
-is not found again. What nobody has asked for in a long time gives way.
+Whoever asks names what the answer follows as it is now, and what followed something else is not found again. So nothing
+grows stale here but the spelling of a metric, which nobody names: see `storage.seen`. What nobody has asked for in a
+long time gives way.
 """
 
 from collections import OrderedDict

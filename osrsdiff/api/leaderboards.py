@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
 from osrsdiff.api import leaderboard_schemas as schemas
-from osrsdiff.api import problems
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.documents import name_document
 from osrsdiff.api.group_schemas import GroupName
-from osrsdiff.api.problems import Refused
+from osrsdiff.api.groups import GROUPS
+from osrsdiff.api.pages import leading_on
+from osrsdiff.api.parsing import or_none
 from osrsdiff.api.schemas import Value
 from osrsdiff.api.spans import naming_the_field, read_span, read_zone
-from osrsdiff.errors import InvalidCursor
 from osrsdiff.game.gains import Known, level_of
 from osrsdiff.game.leaderboards import PARTS, By
 from osrsdiff.game.metrics import Metric
@@ -34,10 +34,10 @@ async def leaderboard(call: Call[schemas.LeaderboardQuery, Nothing]) -> Reply[sc
     query = call.query
     wanted = Wanted(
         call.path["metric"],
-        None if query.by is UNSET else query.by,
+        or_none(query.by),
         read_span(query, read_zone(query.tz)),
-        None if query.group is UNSET else query.group,
-        None if query.mode is UNSET else query.mode,
+        or_none(query.group),
+        or_none(query.mode),
     )
     given = {"by": query.by, "group": query.group, "mode": query.mode}
     return await _reply(call, wanted, f"{LEADERBOARDS}/{quote(call.path['metric'], safe='')}", given)
@@ -48,7 +48,7 @@ async def group_gains(call: Call[schemas.GroupGainsQuery, Nothing]) -> Reply[sch
     query = call.query
     asked = read_span(query, read_zone(query.tz))
     wanted = Wanted(query.metric, By.GAINED, asked, call.path["group"])
-    path = f"/api/v1/groups/{quote(call.path['group'], safe='')}/gains"
+    path = f"{GROUPS}/{quote(call.path['group'], safe='')}/gains"
     return await _reply(call, wanted, path, {"metric": query.metric})
 
 
@@ -77,29 +77,14 @@ async def _reply(
     given: Mapping[str, str | UnsetType],
 ) -> Reply[schemas.Leaderboard]:
     query = call.query
-    after = None if query.after is UNSET else query.after
+    after = or_none(query.after)
     with naming_the_field(wanted.asked):
-        try:
-            found = await tracking.leaderboard(call.instance, wanted, limit=query.limit, after=after)
-        except InvalidCursor as error:
-            raise Refused(problems.INVALID_FIELD, f"after: {error}", field="after") from error
+        found = await tracking.leaderboard(call.instance, wanted, limit=query.limit, after=after)
     body = leaderboard_body(found)
     window = body.window and (_minute(body.window.start), _minute(body.window.end))
     alike = (window, body.metric, body.by, body.group, body.mode, body.count, body.total_gained, body.items)
-    return Reply(body, _link(query, path, given, body.next), alike=alike)
-
-
-def _link(
-    query: schemas.LeaderboardQuery | schemas.GroupGainsQuery,
-    path: str,
-    given: Mapping[str, str | UnsetType],
-    following: str | None,
-) -> dict[str, str]:
-    if following is None:
-        return {}
     span = {"period": query.period, "from": query.start, "to": query.to, "tz": query.tz}
-    parameters = {name: str(value) for name, value in {**span, **given}.items() if value is not UNSET}
-    return {"Link": f'<{path}?{urlencode({**parameters, "limit": query.limit, "after": following})}>; rel="next"'}
+    return Reply(body, leading_on(path, query.limit, body.next, {**span, **given}), alike=alike)
 
 
 def _place(metric: Metric, by: By, place: int, standing: Standing) -> schemas.BoardPlace:

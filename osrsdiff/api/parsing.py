@@ -12,11 +12,13 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 from multidict import MultiMapping
 
 from osrsdiff.api import problems
 from osrsdiff.api.calls import JSON
 from osrsdiff.api.problems import Refused
+from osrsdiff.api.schemas import LONGEST_TIME
 from osrsdiff.errors import InvalidTime
 from osrsdiff.game.intervals import parse_interval
 from osrsdiff.game.zones import read_moment
@@ -25,6 +27,7 @@ MAX_BODY_BYTES = 1024 * 1024
 BODY_TIMEOUT_S = 10.0
 
 T = TypeVar("T", bound=msgspec.Struct)
+Given = TypeVar("Given")
 
 _EXPLAINED: Mapping[str, Callable[[object], object]] = {"fetch_interval_minutes": parse_interval}
 """Fields whose refusal has words of its own: raised by the parser of the field's domain."""
@@ -51,9 +54,16 @@ async def read_body(request: web.Request, into: type[T]) -> T:
     return _struct(document, into, strict=True)
 
 
+def or_none(value: Given | UnsetType) -> Given | None:
+    """What was given, None where it was left out."""
+    return None if value is UNSET else value
+
+
 def read_time(name: str, text: str, zone: tzinfo = UTC) -> datetime:
     """A date or a date and time in ISO 8601, on the zone's clock where it has no offset. Raises Refused."""
     try:
+        if len(text) > LONGEST_TIME:
+            raise InvalidTime(text)
         # an unescaped plus of an offset arrives as a blank
         return read_moment(text.replace(" ", "+") if "T" in text else text, zone)
     except InvalidTime as error:

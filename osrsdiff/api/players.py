@@ -1,7 +1,7 @@
 """Players over HTTP: list, add, look up, change, remove, fetch now."""
 
 from datetime import datetime
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from msgspec import UNSET
 from msgspec.structs import asdict
@@ -9,6 +9,8 @@ from msgspec.structs import asdict
 from osrsdiff.api import problems, schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.documents import player_document
+from osrsdiff.api.pages import leading_on
+from osrsdiff.api.parsing import or_none
 from osrsdiff.api.problems import Refused
 from osrsdiff.errors import InvalidUsername, RedisUnreachable
 from osrsdiff.game import usernames
@@ -28,13 +30,12 @@ async def list_players(call: Call[schemas.PlayersQuery, Nothing]) -> Reply[schem
     """Sorted by username. `next` and the header `Link` lead to the following page."""
     query = call.query
     after = None if query.after is UNSET else _cursor(query.after)
-    is_active = None if query.is_active is UNSET else query.is_active
+    is_active = or_none(query.is_active)
     found = await tracking.list_players(call.instance, after=after, limit=query.limit + 1, is_active=is_active)
     items = [player_document(player) for player in found[: query.limit]]
-    if len(found) <= query.limit:
-        return Reply(schemas.PlayerPage(items, None))
-    following = items[-1].username
-    return Reply(schemas.PlayerPage(items, following), {"Link": f'<{_page(query, following)}>; rel="next"'})
+    following = items[-1].username if len(found) > query.limit else None
+    links = leading_on(PLAYERS, query.limit, following, {"is_active": query.is_active})
+    return Reply(schemas.PlayerPage(items, following), links)
 
 
 async def add_player(call: Call[Nothing, schemas.AddPlayer]) -> Reply[schemas.PlayerAdded]:
@@ -43,7 +44,7 @@ async def add_player(call: Call[Nothing, schemas.AddPlayer]) -> Reply[schemas.Pl
     While Redis is away the player is saved all the same; schedule and first fetch follow by themselves.
     """
     wanted = call.body
-    minutes = None if wanted.fetch_interval_minutes is UNSET else wanted.fetch_interval_minutes
+    minutes = or_none(wanted.fetch_interval_minutes)
     applied = await tracking.add_player(call.instance, wanted.username, interval_minutes=minutes)
     task_id = await _first_fetch(call.instance, applied)
     saved = schemas.PlayerAdded(
@@ -137,10 +138,3 @@ def _cursor(after: str) -> str:
         return usernames.canonical(after)
     except InvalidUsername as error:
         raise Refused(problems.INVALID_FIELD, f"after is no `next` of a page: {error}", field="after") from error
-
-
-def _page(query: schemas.PlayersQuery, after: str) -> str:
-    parameters: dict[str, str | int] = {"limit": query.limit, "after": after}
-    if query.is_active is not UNSET:
-        parameters["is_active"] = str(query.is_active).lower()
-    return f"{PLAYERS}?{urlencode(parameters)}"

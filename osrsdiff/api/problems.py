@@ -106,6 +106,7 @@ KINDS: tuple[Kind, ...] = tuple(kind for kind in globals().values() if isinstanc
 _BY_ERROR: Mapping[type[BaseException], Kind] = {
     errors.InvalidUsername: INVALID_USERNAME,
     errors.InvalidInterval: INVALID_INTERVAL,
+    errors.InvalidCursor: INVALID_FIELD,
     errors.InvalidPeriod: INVALID_PERIOD,
     errors.PlayerExists: PLAYER_EXISTS,
     errors.PlayerNotFound: PLAYER_NOT_FOUND,
@@ -168,8 +169,12 @@ def told(error: BaseException) -> str:
         return f"No tracked player is called {error.username[:40]!r}."
     if isinstance(error, errors.PlayersNotFound):
         return f"Not tracked: {', '.join(error.names)}."
+    if isinstance(error, errors.MetricNotFound):
+        return f"No metric is called {error.metric[:60]!r}. A player's current sheet, `stats`, lists all by their keys."
+    if isinstance(error, errors.InvalidCursor):
+        return f"after: {error}"
     if isinstance(error, errors.GroupNotFound):
-        return f"No group is called {error.key[:60]!r}."
+        return f"No group has the key {error.key[:60]!r}."
     return str(error)
 
 
@@ -185,7 +190,8 @@ def _refusal(error: BaseException, path: str, method: str) -> Refused:
         case 503:
             return Refused(kind, f"{kind.title}. {kind.meaning}", headers=_RETRY if kind is not MISCONFIGURED else {})
         case _:
-            return Refused(kind, told(error), field=_FIELDS.get(kind.slug))
+            field = "after" if isinstance(error, errors.InvalidCursor) else _FIELDS.get(kind.slug)
+            return Refused(kind, told(error), field=field)
 
 
 _RETRY = {"Retry-After": str(_RETRY_AFTER_S)}

@@ -1,12 +1,13 @@
 """How fast a player goes on, over HTTP."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 
 from msgspec import convert
 
 from osrsdiff.api import rates_schemas as schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.documents import name_document
+from osrsdiff.api.following import this_minute
 from osrsdiff.api.schemas import Window
 from osrsdiff.api.sight import why_nothing
 from osrsdiff.api.spans import read_zone
@@ -27,12 +28,11 @@ async def player_rates(call: Call[schemas.RatesQuery, Nothing]) -> Reply[schemas
     zone = read_zone(query.tz)
 
     async def make() -> Reply[schemas.Rates]:
-        player, found = await tracking.player_rates(call.instance, call.username, window=query.window, zone=zone)
+        player, found = await tracking.player_rates(call.instance, call.username, period=query.period, zone=zone)
         return Reply(rates_body(player, found, zone))
 
     # the window moves on by itself, and is taken for the same until the minute is over
-    minute = int(datetime.now(UTC).timestamp()) // 60
-    follows = await see_player(call.instance, call.username), minute
+    follows = await see_player(call.instance, call.username), this_minute()
     return await call.kept(follows, make, alike=(*follows, query))
 
 

@@ -16,7 +16,7 @@ PerDay = Annotated[float, Meta(description="Xp, kills or score a day, of one dec
 class RatesQuery(Request, frozen=True):
     """Over which time the pace is measured."""
 
-    window: Annotated[RateWindow, Meta(description="The last week or the last month.")] = RateWindow.WEEK
+    period: Annotated[RateWindow, Meta(description="The last week or the last month.")] = RateWindow.WEEK
     tz: Zone | UnsetType = UNSET
 
 

@@ -1,16 +1,14 @@
 """Records over HTTP: a player's own, and the highest of everybody, a game mode, a group."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from msgspec import UNSET, UnsetType
-
-from osrsdiff.api import problems
 from osrsdiff.api import record_schemas as schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.documents import name_document
 from osrsdiff.api.group_schemas import GroupName
-from osrsdiff.api.problems import Refused
-from osrsdiff.errors import InvalidCursor
+from osrsdiff.api.pages import leading_on
+from osrsdiff.api.parsing import or_none
+from osrsdiff.api.sight import why_nothing
 from osrsdiff.game.metrics import kind_of, name_of
 from osrsdiff.game.records import Record
 from osrsdiff.storage.players import Player
@@ -31,7 +29,7 @@ async def player_records(call: Call[schemas.RecordsQuery, Nothing]) -> Reply[sch
     seen = await see_player(call.instance, call.username)
 
     async def make() -> Reply[schemas.PlayerRecords]:
-        player, period = seen.player, None if call.query.period is UNSET else call.query.period
+        player, period = seen.player, or_none(call.query.period)
         return Reply(records_document(player, await tracking.records_of(call.instance, player.id, period)))
 
     return await call.kept(seen, make)
@@ -41,13 +39,11 @@ async def record_table(call: Call[schemas.RecordTableQuery, Nothing]) -> Reply[s
     """Each player's record, the highest first. `next` and the header `Link` lead to the following page."""
     query = call.query
     metric = call.path["metric"]
-    wanted = Wanted(metric, query.period, _or_none(query.group), None if query.mode is UNSET else query.mode)
-    try:
-        found = await tracking.record_table(call.instance, wanted, limit=query.limit, after=_or_none(query.after))
-    except InvalidCursor as error:
-        raise Refused(problems.INVALID_FIELD, f"after: {error}", field="after") from error
+    wanted = Wanted(metric, query.period, or_none(query.group), or_none(query.mode))
+    found = await tracking.record_table(call.instance, wanted, limit=query.limit, after=or_none(query.after))
     body = table_document(found)
-    return Reply(body, _link(f"{RECORDS}/{quote(metric, safe='')}", query, body.next))
+    given = {"period": query.period, "group": query.group, "mode": query.mode}
+    return Reply(body, leading_on(f"{RECORDS}/{quote(metric, safe='')}", query.limit, body.next, given))
 
 
 def records_document(player: Player, found: list[Record]) -> schemas.PlayerRecords:
@@ -81,16 +77,4 @@ def _place(number: int, one: Holder) -> schemas.RecordPlace:
 
 
 def _why_none(player: Player) -> str:
-    return "Not seen yet." if player.last_look_at is None else "Nothing has been gained since the first look."
-
-
-def _or_none(text: str | UnsetType) -> str | None:
-    return None if text is UNSET else text
-
-
-def _link(path: str, query: schemas.RecordTableQuery, following: str | None) -> dict[str, str]:
-    if following is None:
-        return {}
-    given = {"period": query.period, "group": query.group, "mode": query.mode}
-    parameters = {name: str(value) for name, value in given.items() if value is not UNSET}
-    return {"Link": f'<{path}?{urlencode({**parameters, "limit": query.limit, "after": following})}>; rel="next"'}
+    return why_nothing(player) if player.last_look_at is None else "Nothing has been gained since the first look."

@@ -1,7 +1,6 @@
 """Schedules over HTTP: list them, look at one, pause and resume many, verify all."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from urllib.parse import urlencode
 
 from msgspec import UNSET, structs
 
@@ -15,10 +14,12 @@ from osrsdiff.api.documents import (
     steered_document,
     verified_document,
 )
+from osrsdiff.api.pages import leading_on
+from osrsdiff.api.parsing import or_none
 from osrsdiff.api.players import IN_EFFECT, NOT_YET
 from osrsdiff.api.problems import Refused
 from osrsdiff.api.schemas import PlayerSaved
-from osrsdiff.errors import InvalidCursor, InvalidUsername
+from osrsdiff.errors import InvalidUsername
 from osrsdiff.tracking import jobs, steering
 from osrsdiff.tracking import schedules as tracking
 from osrsdiff.tracking.players import Applied, pause_player, resume_player
@@ -37,14 +38,11 @@ async def list_schedules(call: Call[schemas.SchedulesQuery, Nothing]) -> Reply[s
     While Redis is away `next_fetch_at` is null, and who is due can't be told.
     """
     query = call.query
-    only = None if query.only is UNSET else query.only
-    after = None if query.after is UNSET else query.after
-    try:
-        page = await tracking.list_schedules(call.instance, only=only, after=after, limit=query.limit)
-    except InvalidCursor as error:
-        raise Refused(problems.INVALID_FIELD, f"after: {error}", field="after") from error
+    only = or_none(query.only)
+    after = or_none(query.after)
+    page = await tracking.list_schedules(call.instance, only=only, after=after, limit=query.limit)
     body = schemas.SchedulePage([schedule_document(one) for one in page.items], page.next)
-    return Reply(body, {"Link": f'<{_following(query, page.next)}>; rel="next"'} if page.next else {})
+    return Reply(body, leading_on(SCHEDULES, query.limit, page.next, {"only": query.only}))
 
 
 async def player_schedule(call: Call[Nothing, Nothing]) -> Reply[schemas.PlayerSchedule]:
@@ -95,7 +93,7 @@ async def _steered(
 ) -> Reply[schemas.Steered]:
     wanted = call.body
     names = [] if wanted.usernames is UNSET else wanted.usernames
-    only = None if wanted.only is UNSET else wanted.only
+    only = or_none(wanted.only)
     if sum((bool(names), only is not None, wanted.everybody)) != 1:
         raise Refused(problems.INVALID_FIELD, "Say which players: give one of usernames, only and everybody (true).")
     done = await steer(call.instance, names=names, only=only, everybody=wanted.everybody)
@@ -131,10 +129,3 @@ def _saved(applied: Applied) -> Reply[PlayerSaved]:
     message = IN_EFFECT if applied.scheduled else NOT_YET
     body = player_document(applied.player)
     return Reply(PlayerSaved(**structs.asdict(body), scheduled=applied.scheduled, message=message))
-
-
-def _following(query: schemas.SchedulesQuery, after: str) -> str:
-    parameters: dict[str, str | int] = {"limit": query.limit, "after": after}
-    if query.only is not UNSET:
-        parameters["only"] = query.only.value
-    return f"{SCHEDULES}?{urlencode(parameters)}"

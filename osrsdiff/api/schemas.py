@@ -59,10 +59,17 @@ class PlayersQuery(Request, frozen=True):
     is_active: Annotated[bool, Meta(description="Only active ones, or only paused ones.")] | UnsetType = UNSET
 
 
+LONGEST_TIME = 40
+"""Characters of a date and time, its offset and then some."""
+_LONGEST_PERIOD = 40
+_LONGEST_ZONE = 40
+"""The longest IANA name has 32."""
+
 Zone = Annotated[
     str,
     Meta(
         min_length=1,
+        max_length=_LONGEST_ZONE,
         description="The time zone of days and of times without an offset, by its IANA name; UTC where it is left out.",
         examples=["Europe/Berlin"],
     ),
@@ -77,6 +84,7 @@ class SpanQuery(Request, frozen=True):
             str,
             Meta(
                 min_length=1,
+                max_length=_LONGEST_PERIOD,
                 description="A span that ends now: hour, 6h, day, week, month, year, all, or a duration such as 3d12h.",
                 examples=["week"],
             ),
@@ -87,12 +95,17 @@ class SpanQuery(Request, frozen=True):
         Annotated[
             str,
             Meta(
-                description="ISO 8601 date or time; a date is its midnight in the zone `tz`.", examples=["2026-01-01"]
+                max_length=LONGEST_TIME,
+                description="ISO 8601 date or time; a date is its midnight in the zone `tz`.",
+                examples=["2026-01-01"],
             ),
         ]
         | UnsetType
     ) = field(name="from", default=UNSET)
-    to: Annotated[str, Meta(description="As `from`; now where only `from` is given.")] | UnsetType = UNSET
+    to: (
+        Annotated[str, Meta(max_length=LONGEST_TIME, description="As `from`; now where only `from` is given.")]
+        | UnsetType
+    ) = UNSET
     tz: Zone | UnsetType = UNSET
 
 
@@ -282,7 +295,7 @@ class Stats(Struct, frozen=True):
     """A player's current sheet."""
 
     player: PlayerName
-    seen_at: Annotated[Time | None, Meta(description="The last look; null before the first.")]
+    last_look_at: Annotated[Time | None, Meta(description="Null before the first.")]
     metrics: list[MetricReading]
     message: Annotated[str | None, Meta(description="Why there is nothing, where there is nothing.")]
 

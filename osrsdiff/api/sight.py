@@ -32,7 +32,7 @@ async def player_gains(call: Call[schemas.GainsQuery, Nothing]) -> Reply[schemas
                 call.instance, call.username, **asdict(asked), everything=query.all
             )
         body = gains_body(player, gains, None, everything=query.all)
-        if body.end is not None and body.end.earliest != body.first_look_at:
+        if not is_nothing_to_compare(body):
             return Reply(body)
         body = replace(body, next_fetch_at=await tracking.next_fire(call.instance, player))
         return Reply(body, alike=replace(body, window=_by_the_minute(body.window)), is_fleeting=True)
@@ -73,11 +73,15 @@ def gains_body(
     )
 
 
+def is_nothing_to_compare(gains: schemas.Gains) -> bool:
+    """Whether there is no difference yet: no look until the window's end, or the first one alone."""
+    return gains.end is None or gains.end.earliest == gains.first_look_at
+
+
 def why_nothing(player: Player) -> str:
     """Why nothing is known of a player who has not been seen yet."""
-    if player.last_outcome is None:
-        return "Not looked at yet."
-    return f"Not seen yet: the last fetch ended as {player.last_outcome}."
+    tried = "" if player.last_outcome is None else f" The last fetch ended as {player.last_outcome}."
+    return f"Not looked at yet.{tried}"
 
 
 def _first_look(gains: PlayerGains) -> datetime | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 from msgspec import UNSET, UnsetType
 
 from osrsdiff.api import problems, schemas
-from osrsdiff.api.parsing import read_time
+from osrsdiff.api.parsing import or_none, read_time
 from osrsdiff.api.problems import Refused
 from osrsdiff.errors import InvalidPeriod, InvalidZone
 from osrsdiff.game.zones import zone_named
@@ -26,7 +26,7 @@ def read_zone(tz: str | UnsetType) -> tzinfo:
 
 def read_span(query: schemas.SpanQuery, zone: tzinfo) -> Asked:
     """The span; times without an offset are on the zone's clock. Raises Refused."""
-    period = None if query.period is UNSET else query.period
+    period = or_none(query.period)
     return Asked(period, _time("from", query.start, zone), _time("to", query.to, zone))
 
 

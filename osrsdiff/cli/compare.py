@@ -10,27 +10,20 @@ from osrsdiff.api import compare_schemas as schemas
 from osrsdiff.api.compare import comparison_body
 from osrsdiff.cli import output, sparks, tables, wording
 from osrsdiff.cli.frame import Command
-from osrsdiff.cli.inputs import JSON, TIME
+from osrsdiff.cli.inputs import JSON, over_span
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.game.metrics import MetricKind
-from osrsdiff.game.periods import PERIODS
 from osrsdiff.tracking import compare as tracking
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.windows import Asked
 
 _HEADINGS = {MetricKind.SKILL: "Skill", MetricKind.BOSS: "Boss", MetricKind.ACTIVITY: "Activity"}
-_WIDTH = 80
-"""Players that don't fit beside the others into so many columns come below, in tables of their own."""
 _LINE = 60
 
 
 @click.command(cls=Command)
 @click.argument("names", nargs=-1, metavar="NAME NAME...", required=True)
-@click.option(
-    "--period", metavar="PERIOD", help=f"{', '.join(PERIODS)}, or a duration such as 3d12h; ends now.  [default: week]"
-)
-@click.option("--from", "start", type=TIME, metavar="TIME", help="Instead of a period: 2026-01-31, '2026-01-31 12:00'.")
-@click.option("--to", "end", type=TIME, metavar="TIME", help="With --from; now where it is left out.")
+@over_span(tracking.DEFAULT_PERIOD)
 @click.option("--metric", metavar="METRIC", help="Also the course of this metric: overall, attack, zulrah.")
 @JSON
 def compare(
@@ -48,7 +41,7 @@ def compare(
         players = [one.player for one in seen]
         return comparison_body(await tracking.compare(instance, players, Asked(period, start, end), metric=metric))
 
-    found = on_instance(look_up)
+    found = on_instance(look_up, attached=False)
     if as_json:
         output.print_json(found)
         return
@@ -57,7 +50,7 @@ def compare(
 
 def _print(found: schemas.Comparison, now: datetime) -> None:
     window = f"from {wording.local(found.window.start, now)} to {wording.local(found.window.end, now)}"
-    tables.print_line(Text("Compared", style="bold").append(f"  {window}", style="not bold"))
+    tables.print_title("Compared", window)
     tables.print_table(
         ("Player", "Gained xp", "Levels", "Kills", "Last look"),
         _totals(found, now),
@@ -78,19 +71,20 @@ def _print(found: schemas.Comparison, now: datetime) -> None:
 def _totals(found: schemas.Comparison, now: datetime) -> Iterator[list[tables.Cell]]:
     for one in found.players:
         gained = (one.totals.xp, one.totals.levels, one.totals.kills)
-        yield [one.player.display_name, *map(wording.signed, gained), wording.moment(one.seen_at, now)]
+        seen = "never" if one.last_look_at is None else wording.ago(one.last_look_at, now)
+        yield [one.player.display_name, *map(wording.signed, gained), seen]
 
 
 def _abreast(found: schemas.Comparison, begin: int) -> range:
-    """As many players from `begin` on as fit beside each other; at least one."""
+    """As many players from `begin` on as fit beside each other; at least one. The rest come in tables below."""
     ends = range(len(found.players), begin + 1, -1)
-    fitting = (end for end in ends if all(_width(found, kind, range(begin, end)) <= _WIDTH for kind in _HEADINGS))
+    fitting = (end for end in ends if all(_width(found, kind, range(begin, end)) <= tables.WIDTH for kind in _HEADINGS))
     return range(begin, next(fitting, begin + 1))
 
 
 def _width(found: schemas.Comparison, kind: MetricKind, places: range) -> int:
-    columns = zip(_headings(found, kind, places), *_rows(found, kind, places), strict=True)
-    return sum(max(len(cell) for cell in column) + 1 for column in columns) - 1
+    widths = tables.widths(_headings(found, kind, places), _rows(found, kind, places))
+    return sum(widths) + tables.GAP * (len(widths) - 1)
 
 
 def _print_kind(found: schemas.Comparison, kind: MetricKind, places: range) -> None:
@@ -98,7 +92,7 @@ def _print_kind(found: schemas.Comparison, kind: MetricKind, places: range) -> N
     if rows := list(_rows(found, kind, places)):
         headings = _headings(found, kind, places)
         tables.print_line("")
-        tables.print_table(headings, rows, right=headings[1:])
+        tables.print_table(headings, rows, right=headings[1:], wrapped=headings[:1])
 
 
 def _headings(found: schemas.Comparison, kind: MetricKind, places: range) -> list[str]:

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import click
+from msgspec.structs import replace
 from rich.text import Text
 
 from osrsdiff.api import schemas
-from osrsdiff.api.sight import gains_body
+from osrsdiff.api.sight import gains_body, is_nothing_to_compare
 from osrsdiff.cli import output, tables, wording
 from osrsdiff.cli.frame import Command
-from osrsdiff.cli.inputs import TIME
+from osrsdiff.cli.inputs import JSON, over_span
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.game.metrics import OVERALL, MetricKind
-from osrsdiff.game.periods import PERIODS
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import sight
 from osrsdiff.tracking.instance import Instance
@@ -32,13 +32,9 @@ _HEADINGS = {MetricKind.SKILL: "Skill", MetricKind.BOSS: "Boss", MetricKind.ACTI
 
 @click.command(cls=Command)
 @click.argument("name", metavar="NAME")
-@click.option(
-    "--period", metavar="PERIOD", help=f"{', '.join(PERIODS)}, or a duration such as 3d12h; ends now.  [default: week]"
-)
-@click.option("--from", "start", type=TIME, metavar="TIME", help="Instead of a period: 2026-01-31, '2026-01-31 12:00'.")
-@click.option("--to", "end", type=TIME, metavar="TIME", help="With --from; now where it is left out.")
+@over_span(sight.DEFAULT_PERIOD)
 @click.option("--all", "everything", is_flag=True, help="Also what did not move.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document, as the API answers it.")
+@JSON
 def diff(
     name: str, period: str | None, start: datetime | None, end: datetime | None, everything: bool, as_json: bool
 ) -> None:
@@ -51,8 +47,10 @@ def diff(
         player, found = await sight.player_gains(
             instance, name, period=period, start=start, end=end, everything=everything
         )
-        next_fetch_at = await sight.next_fire(instance, player)
-        return player, gains_body(player, found, next_fetch_at, everything=everything)
+        gains = gains_body(player, found, None, everything=everything)
+        if is_nothing_to_compare(gains):
+            gains = replace(gains, next_fetch_at=await sight.next_fire(instance, player))
+        return player, gains
 
     player, gains = on_instance(look_up)
     if as_json:
@@ -61,8 +59,8 @@ def diff(
     now = datetime.now(UTC)
     window = f"from {wording.local(gains.window.start, now)} to {wording.local(gains.window.end, now)}"
     asked = window if start or end else _SPANS.get(period or sight.DEFAULT_PERIOD, f"the last {period}")
-    tables.print_line(Text(player.display_name, style="bold").append(f"  {asked}", style="not bold"))
-    if gains.end is None or gains.end.earliest == gains.first_look_at:
+    tables.print_title(player.display_name, asked)
+    if is_nothing_to_compare(gains):
         tables.print_line(_nothing_to_compare(player, gains, now))
     else:
         _print_gains(gains, now)
@@ -122,7 +120,7 @@ def _print_kind(heading: str, gains: Sequence[schemas.MetricGain]) -> None:
     levels = gains[0].kind is MetricKind.SKILL
     headings = [heading, "Gained", "From", "To", *(["Level"] if levels else []), "Rank", "Today"]
     tables.print_line("")
-    tables.print_table(headings, _rows(gains, levels=levels), right=headings[1:])
+    tables.print_table(headings, _rows(gains, levels=levels), right=headings[1:], wrapped=(heading,))
 
 
 def _rows(gains: Iterable[schemas.MetricGain], *, levels: bool) -> Iterable[list[tables.Cell]]:

@@ -8,6 +8,7 @@ from rich.text import Text
 from osrsdiff.api.events import page_document
 from osrsdiff.cli import output, tables, wording
 from osrsdiff.cli.frame import Command
+from osrsdiff.cli.inputs import AFTER, GROUP, JSON
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.game.events import EventKind, title
 from osrsdiff.storage.events import Happened
@@ -24,7 +25,7 @@ _STYLES = {
 
 @click.command(cls=Command)
 @click.argument("name", metavar="[NAME]", required=False)
-@click.option("--group", metavar="KEY", help="Only of who is in this group.")
+@GROUP
 @click.option(
     "--kind",
     type=click.Choice([kind.value for kind in EventKind]),
@@ -38,8 +39,8 @@ _STYLES = {
     show_default=True,
     help="How many at most.",
 )
-@click.option("--after", metavar="CURSOR", help="What was before a page: the `next` of that page.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document, as the API answers it.")
+@AFTER
+@JSON
 def events(name: str | None, group: str | None, kind: str | None, limit: int, after: str | None, as_json: bool) -> None:
     """Show what happened, the newest first.
 
@@ -69,7 +70,8 @@ def _print(page: EventPage, now: datetime, *, with_player: bool) -> None:
         output.note("Nothing happened.")
         return
     headings = ["Seen", "Within", *(["Player"] if with_player else []), "What"]
-    tables.print_table(headings, (_row(one, now, with_player=with_player) for one in page.items), right=("Within",))
+    rows = (_row(one, now, with_player=with_player) for one in page.items)
+    tables.print_table(headings, rows, right=("Within",), wrapped=("What",))
 
 
 def _row(one: Happened, now: datetime, *, with_player: bool) -> list[tables.Cell]:

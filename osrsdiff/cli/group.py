@@ -12,6 +12,7 @@ from osrsdiff.api import group_schemas as schemas
 from osrsdiff.api.group_documents import (
     group_document,
     member_document,
+    memberships_document,
     put_document,
     put_in_words,
     taken_out_document,
@@ -68,9 +69,15 @@ def create(name: str, key: str | None, description: str, as_json: bool) -> None:
 @group.command("list")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many at most.")
 @click.option("--after", metavar="GROUP", help="Those that follow this key.")
+@click.option("--player", metavar="NAME", help="Those that this player is in, with its role in each.")
 @JSON
-def list_(limit: int, after: str | None, as_json: bool) -> None:
+def list_(limit: int, after: str | None, player: str | None, as_json: bool) -> None:
     """List the groups by key."""
+    if player is not None:
+        if after is not None:
+            raise click.UsageError("Give either --player or --after, not both.")
+        _list_of(player, as_json=as_json)
+        return
     follows = None if after is None else group_key(after)
     found = on_instance(partial(groups.list_groups, after=follows, limit=limit + 1), attached=False)
     shown, further = found[:limit], len(found) > limit
@@ -79,8 +86,9 @@ def list_(limit: int, after: str | None, as_json: bool) -> None:
         output.print_json(schemas.GroupPage(items, items[-1].key if further else None))
         return
     if shown:
-        rows = [(one.key, one.name, wording.number(one.members), _shortened(one.description)) for one in shown]
-        tables.print_table(("Group", "Name", "Members", "Description"), rows, right=("Members",))
+        rows = [(one.key, one.name, wording.number(one.member_count), _shortened(one.description)) for one in shown]
+        wrapped = "Name", "Description"
+        tables.print_table(("Group", "Name", "Members", "Description"), rows, right=("Members",), wrapped=wrapped)
     else:
         output.note("No groups here. Make one with: osrsdiff group create NAME")
     if further:
@@ -103,11 +111,10 @@ def show(key: str, limit: int, after: str | None, as_json: bool) -> None:
         output.print_json(schemas.MemberPage(group_document(found), shown, following))
         return
     now = datetime.now(UTC)
-    about = f"  {found.description}" if found.description else ""
-    tables.print_line(Text(found.name, style="bold").append(about, style="not bold"))
-    tables.print_line(
-        f"{found.key}, {wording.counted(found.members, 'member')}, made {wording.ago(found.created_at, now)}"
-    )
+    made = f"{wording.counted(found.member_count, 'member')}, made {wording.ago(found.created_at, now)}"
+    tables.print_title(found.name, f"{found.key}, {made}")
+    if found.description:
+        tables.print_paragraph(found.description)
     if shown:
         tables.print_line("")
         tables.print_table(("Player", "Role", "Since", "Last look"), [_member_row(one, now) for one in shown])
@@ -166,12 +173,14 @@ def remove(key: str, names: Sequence[str], file: IO[str] | None, as_json: bool) 
 
 @group.command()
 @KEY
-@click.argument("name", metavar="NAME")
-@click.option("--key", "new_key", metavar="KEY", help="Another key; it stays where this is left out.")
-@click.option("--description", metavar="TEXT", help="Another description.")
+@click.option("--name", metavar="NAME", help="Another name.")
+@click.option("--key", "new_key", metavar="KEY", help="Another key; a new name alone leaves the key as it is.")
+@click.option("--description", metavar="TEXT", help="Another description; '' for none.")
 @JSON
-def rename(key: str, name: str, new_key: str | None, description: str | None, as_json: bool) -> None:
-    """Give a group another name."""
+def rename(key: str, name: str | None, new_key: str | None, description: str | None, as_json: bool) -> None:
+    """Give a group another name, key or description."""
+    if name is None and new_key is None and description is None:
+        raise click.UsageError("Give --name, --key or --description.")
     changed = on_instance(
         lambda instance: groups.change_group(instance, key, name=name, new_key=new_key, description=description),
         attached=False,
@@ -179,7 +188,7 @@ def rename(key: str, name: str, new_key: str | None, description: str | None, as
     if as_json:
         output.print_json(group_document(changed))
     else:
-        tables.print_line(_line(changed, f"renamed, its key is {changed.key}"))
+        tables.print_line(_line(changed, f"changed, its key is {changed.key}"))
 
 
 @group.command()
@@ -189,10 +198,25 @@ def delete(key: str, yes: bool) -> None:
     """Forget a group; its players stay, with their history."""
     found = on_instance(partial(groups.get_group, key=key), attached=False)
     if not yes:
-        held = wording.counted(found.members, "member")
+        held = wording.counted(found.member_count, "member")
         asking.ask(f"Delete {found.name} with its list of {held}?", otherwise="Deleting forgets who is in it")
     on_instance(partial(groups.delete_group, key=found.key), attached=False)
     tables.print_line(_line(found, "deleted; its players stay"))
+
+
+def _list_of(name: str, *, as_json: bool) -> None:
+    """The groups of a player."""
+    found, listed = on_instance(partial(groups.groups_of, name=name), attached=False)
+    if as_json:
+        output.print_json(memberships_document(found, listed))
+        return
+    tables.print_title(found.display_name)
+    if not listed:
+        output.note("In no group.")
+        return
+    now = datetime.now(UTC)
+    rows = [(one.group.key, one.group.name, one.role, wording.day(one.joined_at, now)) for one in listed]
+    tables.print_table(("Group", "Name", "Role", "Since"), rows, wrapped=("Name", "Role"))
 
 
 def _put(key: str, names: Sequence[str], file: IO[str] | None, role: str | None, *, track: bool, as_json: bool) -> None:

@@ -12,10 +12,9 @@ from osrsdiff.api import history_schemas as schemas
 from osrsdiff.cli import output, sparks, tables, wording
 from osrsdiff.cli.clock import Here
 from osrsdiff.cli.frame import Command
-from osrsdiff.cli.inputs import JSON, TIME
+from osrsdiff.cli.inputs import JSON, over_span
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.game.metrics import MetricKind
-from osrsdiff.game.periods import PERIODS
 from osrsdiff.game.series import Resolution
 from osrsdiff.storage.epoch import moment
 from osrsdiff.tracking import series
@@ -35,11 +34,7 @@ _BY = {
 @click.command(cls=Command)
 @click.argument("name", metavar="NAME")
 @click.argument("metric", metavar="METRIC")
-@click.option(
-    "--period", metavar="PERIOD", help=f"{', '.join(PERIODS)}, or a duration such as 3d12h; ends now.  [default: year]"
-)
-@click.option("--from", "start", type=TIME, metavar="TIME", help="Instead of a period: 2026-01-31, '2026-01-31 12:00'.")
-@click.option("--to", "end", type=TIME, metavar="TIME", help="With --from; now where it is left out.")
+@over_span(series.DEFAULT_PERIOD)
 @click.option(
     "--resolution",
     type=click.Choice([each.value for each in Resolution]),
@@ -70,7 +65,7 @@ def history(
         )
         return documents.history_body(*found)
 
-    found = on_instance(look_up)
+    found = on_instance(look_up, attached=False)
     if as_json:
         output.print_json(found)
         return
@@ -91,7 +86,7 @@ def calendar(name: str, metric: str, year: int | None, as_json: bool) -> None:
     async def look_up(instance: Instance) -> schemas.Calendar:
         return documents.calendar_body(*await series.player_year(instance, name, metric, year=year, zone=Here()))
 
-    found = on_instance(look_up)
+    found = on_instance(look_up, attached=False)
     if as_json:
         output.print_json(found)
         return
@@ -101,7 +96,7 @@ def calendar(name: str, metric: str, year: int | None, as_json: bool) -> None:
 def _print_history(found: schemas.History, now: datetime, most: int | None) -> None:
     points = found.points
     window = f"from {wording.local(found.window.start, now)} to {wording.local(found.window.end, now)}"
-    tables.print_line(Text(f"{found.player.display_name}  {found.name}", style="bold").append(f"  {window}", ""))
+    tables.print_title(f"{found.player.display_name}  {found.name}", window)
     if found.message:
         tables.print_line(found.message)
         return
@@ -132,18 +127,21 @@ def _row(points: schemas.Points, place: int, now: datetime) -> list[tables.Cell]
 
 
 def _print_calendar(found: schemas.Calendar) -> None:
-    unit = "xp" if found.kind is MetricKind.SKILL else ""
+    unit = " xp" if found.kind is MetricKind.SKILL else ""
     title = f"{found.player.display_name}  {found.name}"
-    tables.print_line(Text(title, style="bold").append(f"  {found.year}  {wording.signed(found.gained)} {unit}", ""))
+    tables.print_title(title, f"{found.year}  {wording.signed(found.gained)}{unit}")
     if found.message:
         tables.print_line(found.message)
         return
     tables.print_line("")
     tables.print_table(("", "1        10        20        30", "Gained"), _months(found), right=("Gained",))
-    legend = f"█ {max((day or 0 for day in found.days), default=0):,}   · nothing   blank: nobody looked"
+    most = max((day or 0 for day in found.days), default=0)
+    tables.print_line(Text(f"\n█ {most:,}   · nothing   blank: nobody looked", style="dim"))
+    if any((day or 0) < 0 for day in found.days):
+        tables.print_line(Text("! fell", style="dim"))
     if found.uncertain:
-        legend += f"   {wording.counted(len(found.uncertain), 'day')} may be of an earlier one"
-    tables.print_line(Text(f"\n{legend}", style="dim"))
+        count = wording.counted(len(found.uncertain), "day")
+        tables.print_line(Text(f"The gain of {count} may have come on an earlier one.", style="dim"))
 
 
 def _months(found: schemas.Calendar) -> Iterable[list[tables.Cell]]:

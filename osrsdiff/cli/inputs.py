@@ -1,6 +1,6 @@
 """What options and arguments take: parsed once, here, into the types that the layers below want."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import IO
 
@@ -8,6 +8,7 @@ import click
 
 from osrsdiff.errors import InvalidUsername
 from osrsdiff.game.intervals import parse_interval
+from osrsdiff.game.periods import PERIODS
 from osrsdiff.game.usernames import canonical
 
 
@@ -49,6 +50,34 @@ FILE = click.option(
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 TIME = TimeType()
+GROUP = click.option("--group", metavar="GROUP", help="Only who is in this group.")
+AFTER = click.option(
+    "--after", metavar="NEXT", help="What follows a page: the `next` of that page, as --json prints it."
+)
+
+Work = Callable[..., None]
+
+
+def over_span(default: str) -> Callable[[Work], Work]:
+    """The options of a span: `period`, or `start` and `end`. `default`: the period where none is given."""
+    options = (
+        click.option(
+            "--period",
+            metavar="PERIOD",
+            help=f"{', '.join(PERIODS)}, or a duration such as 3d12h; ends now.  [default: {default}]",
+        ),
+        click.option(
+            "--from", "start", type=TIME, metavar="TIME", help="Instead of a period: 2026-01-31, '2026-01-31 12:00'."
+        ),
+        click.option("--to", "end", type=TIME, metavar="TIME", help="With --from; now where it is left out."),
+    )
+
+    def with_options(work: Work) -> Work:
+        for option in reversed(options):
+            work = option(work)
+        return work
+
+    return with_options
 
 
 def names_given(names: Iterable[str], file: IO[str] | None) -> list[str]:

@@ -10,12 +10,11 @@ from osrsdiff.api import leaderboard_schemas as schemas
 from osrsdiff.api.leaderboards import leaderboard_body
 from osrsdiff.cli import output, tables, wording
 from osrsdiff.cli.frame import Command
-from osrsdiff.cli.inputs import JSON, TIME
+from osrsdiff.cli.inputs import AFTER, GROUP, JSON, over_span
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.game.leaderboards import By
 from osrsdiff.game.metrics import OVERALL, MetricKind
 from osrsdiff.game.modes import GameMode
-from osrsdiff.game.periods import PERIODS
 from osrsdiff.tracking import leaderboards
 from osrsdiff.tracking.leaderboards import DEFAULT_LIMIT, MOST_AT_ONCE, Wanted
 from osrsdiff.tracking.windows import Asked
@@ -31,17 +30,13 @@ _RIGHT = ("#", "Xp", "Kills", "Score", "Gained", "Improved", "From", "To", "Leve
     type=click.Choice([by.value for by in By]),
     help="What is current, what was gained, or gained in percent.  [default: gained with a period, else value]",
 )
-@click.option(
-    "--period", metavar="PERIOD", help=f"{', '.join(PERIODS)}, or a duration such as 3d12h; ends now.  [default: week]"
-)
-@click.option("--from", "start", type=TIME, metavar="TIME", help="Instead of a period: 2026-01-31, '2026-01-31 12:00'.")
-@click.option("--to", "end", type=TIME, metavar="TIME", help="With --from; now where it is left out.")
-@click.option("--group", metavar="GROUP", help="Only who is in this group.")
+@over_span(f"{leaderboards.DEFAULT_PERIOD} with --by gained or improved")
+@GROUP
 @click.option("--mode", type=click.Choice([mode.value for mode in GameMode]), help="Only players of this game mode.")
 @click.option(
     "--limit", type=click.IntRange(1, MOST_AT_ONCE), default=DEFAULT_LIMIT, show_default=True, help="How many at most."
 )
-@click.option("--after", metavar="NEXT", help="The `next` of the page before, as --json prints it.")
+@AFTER
 @JSON
 def leaderboard(
     metric: str,
@@ -68,8 +63,7 @@ def leaderboard(
 
 
 def _print(board: schemas.Leaderboard, now: datetime) -> None:
-    title = Text(board.name, style="bold")
-    tables.print_line(title.append(f"  {_title(board, now)}", style="not bold"))
+    tables.print_title(board.name, _title(board, now))
     if not board.items:
         output.note(_nobody(board))
         return
@@ -98,9 +92,8 @@ def _nobody(board: schemas.Leaderboard) -> str:
 
 
 def _headings(board: schemas.Leaderboard) -> list[str]:
-    is_skill = board.kind is MetricKind.SKILL
-    level = ["Level"] if is_skill else []
-    unit = "Xp" if is_skill else "Kills" if board.kind is MetricKind.BOSS else "Score"
+    level = ["Level"] if _has_levels(board) else []
+    unit = "Xp" if board.kind is MetricKind.SKILL else "Kills" if board.kind is MetricKind.BOSS else "Score"
     if board.by is By.VALUE:
         return ["#", "Player", unit, *level, "Last look"]
     improved = ["Improved"] if board.by is By.IMPROVED else []
@@ -110,7 +103,7 @@ def _headings(board: schemas.Leaderboard) -> list[str]:
 def _rows(board: schemas.Leaderboard, now: datetime) -> Iterable[list[tables.Cell]]:
     for one in board.items:
         name: list[tables.Cell] = [str(one.place), Text(one.player.display_name, style="bold")]
-        level = [_level(one)] if board.kind is MetricKind.SKILL else []
+        level = [_level(one)] if _has_levels(board) else []
         seen = "never" if one.last_look_at is None else wording.ago(one.last_look_at, now)
         if one.gained is None:
             yield [*name, wording.number(one.end.value), *level, seen]
@@ -118,6 +111,11 @@ def _rows(board: schemas.Leaderboard, now: datetime) -> Iterable[list[tables.Cel
         improved = [] if one.improved_percent is None else [f"{one.improved_percent:,.2f} %"]
         gained = Text(wording.signed(one.gained), style="green")
         yield [*name, *improved, gained, wording.number(one.end.value), *level, seen]
+
+
+def _has_levels(board: schemas.Leaderboard) -> bool:
+    """Whether a column has the levels: improvements take their place."""
+    return board.kind is MetricKind.SKILL and board.by is not By.IMPROVED
 
 
 def _level(one: schemas.BoardPlace) -> str:

@@ -24,14 +24,14 @@ _LONG = 365.0
 @click.command(cls=Command)
 @click.argument("name", metavar="NAME")
 @click.option(
-    "--window",
+    "--period",
     type=click.Choice([each.value for each in RateWindow]),
     default=RateWindow.WEEK.value,
     show_default=True,
     help="At the pace of the last week or the last month.",
 )
 @JSON
-def rates(name: str, window: str, as_json: bool) -> None:
+def rates(name: str, period: str, as_json: bool) -> None:
     """Show what a player gains a day, how long to the next levels, streaks, and the busiest hour.
 
     Days and hours are those of this machine's clock.
@@ -39,14 +39,14 @@ def rates(name: str, window: str, as_json: bool) -> None:
 
     async def look_up(instance: Instance) -> schemas.Rates:
         zone = Here()
-        player, found = await tracking.player_rates(instance, name, window=RateWindow(window), zone=zone)
+        player, found = await tracking.player_rates(instance, name, period=RateWindow(period), zone=zone)
         return rates_body(player, found, zone)
 
-    found = on_instance(look_up)
+    found = on_instance(look_up, attached=False)
     if as_json:
         output.print_json(found)
         return
-    tables.print_line(Text(found.player.display_name, style="bold").append(f"  at the pace of the last {window}", ""))
+    tables.print_title(found.player.display_name, f"at the pace of the last {period}")
     if found.message:
         tables.print_line(found.message)
         return
@@ -61,7 +61,7 @@ def _print_rates(found: schemas.Rates) -> None:
         tables.print_line("\nNothing moved.")
         return
     tables.print_line("")
-    tables.print_table(("Metric", "Gained", "A day"), rows, right=("Gained", "A day"))
+    tables.print_table(("Metric", "Gained", "A day"), rows, right=("Gained", "A day"), wrapped=("Metric",))
 
 
 def _print_projections(found: schemas.Rates, now: datetime) -> None:
@@ -102,13 +102,14 @@ def _print_habits(found: schemas.Rates) -> None:
         facts["Busiest hour"] = f"{at}, {hours.busiest.xp:,} xp in 13 weeks"
     tables.print_line("")
     tables.print_facts(facts)
-    if hours.busiest is None:
-        return
-    tables.print_line("")
-    tables.print_table(("", "0     6     12    18    "), _week(hours.xp, hours.busiest.xp))
+    if hours.busiest is not None:
+        tables.print_line("")
+        tables.print_table(("", "0     6     12    18    "), _week(hours.xp, hours.busiest.xp))
     if hours.uncertain:
         left_out = wording.counted(hours.uncertain, "gain")
-        output.note(f"{left_out} of {hours.counted + hours.uncertain:,} left out: the looks are too far apart.")
+        output.note(
+            f"{left_out} of {hours.counted + hours.uncertain:,} left out of the hours: the looks are too far apart."
+        )
 
 
 def _week(xp: list[list[int]], most: int) -> Iterable[list[tables.Cell]]:

@@ -13,7 +13,7 @@ from osrsdiff.cli import exits, output, tables, wording
 from osrsdiff.cli.bars import bar
 from osrsdiff.cli.documents import records_rebuilt
 from osrsdiff.cli.frame import Commands
-from osrsdiff.cli.inputs import JSON, names_given
+from osrsdiff.cli.inputs import AFTER, GROUP, JSON, names_given
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.records import RecordPeriod
@@ -52,7 +52,7 @@ def show(name: str, period: str | None, as_json: bool) -> None:
         output.print_json(found)
         return
     title = "the most gained in " + ("any window" if wanted is None else f"any {wanted}")
-    tables.print_line(Text(found.player.display_name, style="bold").append(f"  {title}", style="not bold"))
+    tables.print_title(found.player.display_name, title)
     if not found.records:
         output.note(found.message or "No records.")
     elif wanted is None:
@@ -64,12 +64,12 @@ def show(name: str, period: str | None, as_json: bool) -> None:
 @records.command()
 @click.argument("metric")
 @click.option("--period", type=_PERIODS, default=DEFAULT_PERIOD.value, show_default=True, help="How long a window is.")
-@click.option("--group", metavar="GROUP", help="Only who is in this group.")
+@GROUP
 @click.option("--mode", type=click.Choice([mode.value for mode in GameMode]), help="Only players of this game mode.")
 @click.option(
     "--limit", type=click.IntRange(1, MOST_AT_ONCE), default=DEFAULT_LIMIT, show_default=True, help="How many at most."
 )
-@click.option("--after", metavar="NEXT", help="What follows a page: the `next` of that page.")
+@AFTER
 @JSON
 def top(
     metric: str, period: str, group: str | None, mode: str | None, limit: int, after: str | None, as_json: bool
@@ -118,21 +118,21 @@ def _print_all(found: Iterable[schemas.PlayerRecord]) -> None:
     for name, of_metric in groupby(found, key=lambda one: one.name):
         gained = {one.period: wording.signed(one.gained) for one in of_metric}
         rows.append([name, *(gained.get(period, "-") for period in RecordPeriod)])
-    tables.print_table(["Metric", *_COLUMNS.values()], rows, right=_COLUMNS.values())
+    tables.print_table(["Metric", *_COLUMNS.values()], rows, right=_COLUMNS.values(), wrapped=("Metric",))
 
 
 def _print_timed(found: Iterable[schemas.PlayerRecord], now: datetime) -> None:
     rows = [
         (one.name, Text(wording.signed(one.gained), style="green"), *_times(one.start, one.end, now)) for one in found
     ]
-    tables.print_table(("Metric", "Gained", "From", "To"), rows, right=("Gained",))
+    tables.print_table(("Metric", "Gained", "From", "To"), rows, right=("Gained",), wrapped=("Metric",))
 
 
 def _print_table(body: schemas.RecordTable, now: datetime) -> None:
     said = [f"the most gained in any {body.period}"]
     said += [] if body.group is None else [f"in {body.group.name}"]
     said += [] if body.mode is None else [f"of {body.mode.replace('_', ' ')} players"]
-    tables.print_line(Text(body.name, style="bold").append(f"  {', '.join(said)}", style="not bold"))
+    tables.print_title(body.name, ", ".join(said))
     if not body.items:
         output.note("Nobody gained anything that is known.")
         return

@@ -25,37 +25,45 @@ _HEADINGS = {MetricKind.SKILL: "Skill", MetricKind.BOSS: "Boss", MetricKind.ACTI
 @click.argument("name", metavar="NAME")
 @click.option("--at", type=TIME, metavar="TIME", help="The full sheet as it was then: 2026-01-31, '2026-01-31 12:00'.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many looks at most.")
-@click.option("--before", type=TIME, metavar="TIME", help="Only looks before this time.")
+@click.option(
+    "--after", type=TIME, metavar="NEXT", help="What follows a page: its `next`, or any time to go back from."
+)
 @JSON
-def snapshots(name: str, at: datetime | None, limit: int, before: datetime | None, as_json: bool) -> None:
+def snapshots(name: str, at: datetime | None, limit: int, after: datetime | None, as_json: bool) -> None:
     """Show the looks that changed something, the newest first, or with --at the sheet at any time."""
     now = datetime.now(UTC)
     if at is not None:
-        sheet = on_instance(lambda instance: _sheet(instance, name, at))
-        output.print_json(sheet) if as_json else _print_sheet(sheet, now)
+        sheet = on_instance(lambda instance: _sheet(instance, name, at), attached=False)
+        if as_json:
+            output.print_json(sheet)
+        else:
+            _print_sheet(sheet, now)
         return
-    page = on_instance(lambda instance: _page(instance, name, before, limit))
-    output.print_json(page) if as_json else _print_page(page, now)
+    page = on_instance(lambda instance: _page(instance, name, after, limit), attached=False)
+    if as_json:
+        output.print_json(page)
+    else:
+        _print_page(page, now)
 
 
 async def _sheet(instance: Instance, name: str, at: datetime) -> schemas.SheetAt:
     return documents.sheet_body(*await tracking.sheet_at(instance, name, at))
 
 
-async def _page(instance: Instance, name: str, before: datetime | None, limit: int) -> schemas.SnapshotPage:
-    player, found = await tracking.list_snapshots(instance, name, before=before, limit=limit + 1)
+async def _page(instance: Instance, name: str, after: datetime | None, limit: int) -> schemas.SnapshotPage:
+    player, found = await tracking.list_snapshots(instance, name, before=after, limit=limit + 1)
     return documents.snapshots_body(player, found, limit)
 
 
 def _print_page(page: schemas.SnapshotPage, now: datetime) -> None:
     tables.print_line(Text(page.player.display_name, style="bold"))
-    if not page.items:
-        tables.print_line("No look has changed anything here.")
+    if page.message:
+        tables.print_line(page.message)
         return
     rows = [(wording.local(one.taken_at, now), _since(one, now), _changes(one.changes)) for one in page.items]
-    tables.print_table(("Seen", "Since", "Changed"), rows)
+    tables.print_table(("Seen", "Since", "Changed"), rows, wrapped=("Changed",))
     if page.next is not None:
-        output.note(f"There are more: --before {page.next.astimezone():%Y-%m-%dT%H:%M:%S%z}, or a larger --limit.")
+        output.note(f"There are more: --after {page.next.astimezone():%Y-%m-%dT%H:%M:%S%z}, or a larger --limit.")
 
 
 def _since(one: schemas.Snapshot, now: datetime) -> str:
@@ -74,8 +82,7 @@ def _changes(changes: Sequence[schemas.Change]) -> Text:
 
 
 def _print_sheet(sheet: schemas.SheetAt, now: datetime) -> None:
-    title = Text(sheet.player.display_name, style="bold").append(f"  at {wording.local(sheet.at, now)}", "not bold")
-    tables.print_line(title)
+    tables.print_title(sheet.player.display_name, f"at {wording.local(sheet.at, now)}")
     if sheet.message:
         tables.print_line(sheet.message)
         return
@@ -84,7 +91,8 @@ def _print_sheet(sheet: schemas.SheetAt, now: datetime) -> None:
         rows = [_line(one, now) for one in sheet.metrics if one.kind is kind and one.value]
         if rows:
             tables.print_line("")
-            tables.print_table((heading, "Value", "Level", "Rank", "Since"), rows, right=("Value", "Level", "Rank"))
+            headings = (heading, "Value", "Level", "Rank", "Since")
+            tables.print_table(headings, rows, right=headings[1:4], wrapped=(heading,))
 
 
 def _sureness(sheet: schemas.SheetAt, now: datetime) -> str:

@@ -1,16 +1,22 @@
 """Tables and progress for people: coloured on a terminal unless NO_COLOR is set, plain in a pipe or a file."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
 
 import click
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 Cell = str | Text
 
+WIDTH = 80
+"""Columns that everything is to fit into."""
+GAP = 2
+"""Columns between two of a table."""
+_NARROWEST = 10
 _WIDEST = 300
 """Columns. A table is as wide as it needs: figures cut in two would be worse than a line that the terminal breaks."""
 
@@ -22,18 +28,55 @@ def print_line(text: Cell) -> None:
 
 def print_paragraph(text: str) -> None:
     """Text in lines as wide as the terminal, 80 columns at most, indented."""
-    click.echo(click.wrap_text(text, 78, "  ", "  "))
+    click.echo(click.wrap_text(text, WIDTH - GAP, "  ", "  "))
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: Iterable[str] = ()) -> None:
-    """A table. `right`: headings of the columns that are aligned to the right."""
+def print_title(title: str, about: str = "") -> None:
+    """What something is, and more about it, below where both don't fit into a line."""
+    is_short = cell_len(title) + GAP + cell_len(about) <= WIDTH
+    print_line(Text(title, style="bold").append(f"  {about}" if about and is_short else "", style="not bold"))
+    if about and not is_short:
+        print_paragraph(about)
+
+
+def print_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    right: Iterable[str] = (),
+    wrapped: Iterable[str] = (),
+) -> None:
+    """A table. `right`: headings of the columns that are aligned to the right.
+
+    `wrapped`: those of the columns whose cells take several lines where the table would be too wide.
+    """
+    listed, aligned = [list(row) for row in rows], set(right)
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    aligned = set(right)
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in aligned else "left", overflow="fold")
-    for row in rows:
+    for heading, width in zip(headings, _narrowed(headings, listed, set(wrapped)), strict=True):
+        table.add_column(heading, justify="right" if heading in aligned else "left", overflow="fold", max_width=width)
+    for row in listed:
         table.add_row(*row)
     _print(table)
+
+
+def widths(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> list[int]:
+    """How wide each column is to hold all of its cells."""
+    return [max(map(_length, column)) for column in zip(headings, *rows, strict=True)]
+
+
+def _narrowed(headings: Sequence[str], rows: Sequence[Sequence[Cell]], wrapped: Set[str]) -> list[int]:
+    """The widths, the widest of the columns that wrap made narrower until all fit."""
+    found = widths(headings, rows)
+    while sum(found) + GAP * (len(found) - 1) > WIDTH:
+        wide = [place for place, heading in enumerate(headings) if heading in wrapped and found[place] > _NARROWEST]
+        if not wide:
+            break
+        found[max(wide, key=found.__getitem__)] -= 1
+    return found
+
+
+def _length(cell: Cell) -> int:
+    return cell_len(cell) if isinstance(cell, str) else cell.cell_len
 
 
 def print_facts(facts: Mapping[str, Cell]) -> None:

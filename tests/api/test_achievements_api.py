@@ -22,8 +22,8 @@ def ranked(value: int) -> Reading:
 async def test_a_player_never_looked_at_has_reached_nothing(api: Ask, lynx: Player) -> None:
     answer = await api("GET", ACHIEVEMENTS)
     assert (answer.status, answer.document["player"]["display_name"]) == (200, "Lynx Titan")
-    assert (answer.document["achievements"], answer.document["next"]) == ([], [])
-    assert answer.document["message"] == "Not seen yet."
+    assert (answer.document["achievements"], answer.document["ahead"]) == ([], [])
+    assert answer.document["message"] == "Not looked at yet."
 
 
 async def test_achievements_say_between_which_looks_and_what_is_next(api: Ask, lynx: Player, see: Look) -> None:
@@ -44,7 +44,7 @@ async def test_achievements_say_between_which_looks_and_what_is_next(api: Ask, l
         ("500 Zulrah kills", None, None),
         ("First Zulrah kill", None, None),
     ]
-    assert [(one["title"], one["value"], one["percent"]) for one in answer.document["next"]] == [
+    assert [(one["title"], one["value"], one["percent"]) for one in answer.document["ahead"]] == [
         ("1,000 Zulrah kills", 600, 60.0),
         ("60 Attack", 50, 37.0),
         ("50m Attack xp", 101_400, 0.2),

@@ -33,7 +33,7 @@ async def named(api: Ask) -> dict[str, str]:
 async def test_a_group_is_made_and_found_at_its_location(api: Ask, clan: str) -> None:
     found = await api("GET", clan)
     group = msgspec.convert(found.document, schemas.Group)
-    assert (clan, group.key, group.name, group.description, group.members) == (
+    assert (clan, group.key, group.name, group.description, group.member_count) == (
         CLAN,
         "iron-squad",
         "Iron Squad",
@@ -113,7 +113,7 @@ async def test_the_groups_of_a_player(api: Ask, clan: str, lynx: Player) -> None
     for path in (MEMBERS, f"{GROUPS}/other/members"):
         await api("POST", path, json={"members": [{"username": "lynx titan", "role": "scout"}]})
     found = msgspec.convert((await api("GET", "/api/v1/players/lynx_titan/groups")).document, schemas.Memberships)
-    assert [(one.group.key, one.group.members, one.role) for one in found.items] == [
+    assert [(one.group.key, one.group.member_count, one.role) for one in found.items] == [
         ("iron-squad", 1, "scout"),
         ("other", 1, "scout"),
     ]
@@ -136,8 +136,8 @@ REFUSED: list[tuple[str, str, Any, int, str, str]] = [
     ("POST", GROUPS, {"name": "a", "key": "!!"}, 422, "invalid-group", "needs a letter"),
     ("POST", GROUPS, {}, 422, "invalid-field", "name: it is required"),
     ("POST", GROUPS, {"name": "a", "color": "red"}, 422, "invalid-field", "color: it is not known here"),
-    ("GET", f"{GROUPS}/nobodys", None, 404, "group-not-found", "No group is called 'nobodys'."),
-    ("GET", f"{GROUPS}/%00", None, 404, "group-not-found", "No group is called"),
+    ("GET", f"{GROUPS}/nobodys", None, 404, "group-not-found", "No group has the key 'nobodys'."),
+    ("GET", f"{GROUPS}/%00", None, 404, "group-not-found", "No group has the key"),
     ("GET", f"{GROUPS}?after=!", None, 422, "invalid-field", "after is no `next`"),
     ("GET", f"{GROUPS}?limit=0", None, 422, "invalid-field", "limit"),
     ("PATCH", CLAN, {}, 422, "invalid-field", "Nothing to change"),
@@ -171,7 +171,7 @@ async def test_what_can_not_be_done_says_why(api: Ask, clan: str) -> None:
         case = (method, path, body, refused.text)
         assert (refused.status, refused.document["type"]) == (status, f"/docs#{kind}"), case
         assert says in refused.document["detail"], case
-    assert (await api("GET", CLAN)).document["members"] == 0
+    assert (await api("GET", CLAN)).document["member_count"] == 0
 
 
 async def test_changing_groups_needs_an_admin(api: Ask) -> None:

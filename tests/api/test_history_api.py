@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from osrsdiff.api import history_schemas as schemas
+from osrsdiff.game import zones
 from osrsdiff.game.snapshots import Reading
 from osrsdiff.storage.players import Player
 
@@ -55,12 +56,12 @@ async def test_a_skill_has_levels_and_auto_says_what_it_took(api: Ask, seen: Pla
     assert document["points"]["levels"] == [1, 1, 2, 2]
 
 
-async def test_a_bucket_shows_its_last_change(api: Ask, seen: Player) -> None:
+async def test_a_bucket_shows_its_last_change_and_the_first_value_ever_stands_alone(api: Ask, seen: Player) -> None:
     expected = {
         "resolution=hour": [5, 5, 7, 9, 12],
         "resolution=day": [5, 5, 9, 12],
-        "resolution=day&tz=Pacific/Apia": [9, 12],  # all but the last look on Sunday there
-        "resolution=week": [9, 12],
+        "resolution=day&tz=Pacific/Apia": [5, 5, 9, 12],  # all but the last look on Sunday there
+        "resolution=week": [5, 5, 9, 12],
     }
     for asked, values in expected.items():
         found = (await api("GET", f"{PLAYER}/history/zulrah?{MARCH}&{asked}")).document
@@ -72,7 +73,7 @@ async def test_days_are_those_of_the_zone(api: Ask, lynx: Player, look: Look) ->
         await look(lynx, T0 + hours * HOUR, zulrah=ranked(kills))
     utc = (await api("GET", f"{PLAYER}/history/zulrah?{MARCH}&resolution=day")).document["points"]["values"]
     tokyo = (await api("GET", f"{PLAYER}/history/zulrah?{MARCH}&resolution=day&tz=Asia/Tokyo")).document["points"]
-    assert utc == [2, 3]
+    assert utc == [1, 2, 3]
     assert tokyo["values"] == [1, 3]
     window = (await api("GET", f"{PLAYER}/history/zulrah?from=2026-03-29&tz=Asia/Tokyo")).document["window"]
     assert window["from"] == "2026-03-28T15:00:00Z"
@@ -102,10 +103,33 @@ REFUSED = {
     "history/overall?from=2026-02-30": (422, "from"),
     "history/overall?from=2026-02-02&to=2026-02-01": (422, "from"),
     "calendar/overall?year=1800": (422, "year"),
-    "snapshots?before=later": (422, "before"),
+    "snapshots?after=later": (422, "after"),
     "snapshots/sometime": (422, "at"),
     "gains?tz=Mars": (422, "tz"),
+    "gains?tz=localtime": (422, "tz"),
+    f"gains?tz=UTC{'%20' * 99}": (422, "tz"),
+    f"gains?period={'0' * 99}7d": (422, "period"),
+    f"gains?from=2026-01-01{'%20' * 99}": (422, "from"),
+    f"gains?from=2026-01-01&to=2026-01-02{'%20' * 99}": (422, "to"),
+    f"snapshots?after=2026-01-01{'%20' * 99}": (422, "after"),
+    f"snapshots/2026-01-01{'%20' * 99}": (422, "at"),
 }
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+async def test_a_zones_clock_is_looked_up_for_the_years_that_have_changes(api: Ask, seen: Player) -> None:
+    zones._offsets_of_year.cache_clear()  # nothing else shows for how many years it was done
+    asked = f"{PLAYER}/history/zulrah?from=1970-01-02&to=2100-01-01&tz=Asia/Tokyo"
+    for resolution in ("day", "week"):
+        found = (await api("GET", f"{asked}&resolution={resolution}")).document
+        assert found["points"]["values"][-1] == 12
+    assert zones._offsets_of_year.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+async def test_one_word_says_that_nobody_has_looked_yet(api: Ask, lynx: Player) -> None:
+    for path in ("stats", "history/overall", "calendar/overall", "snapshots", "rates", "records", "achievements"):
+        assert (await api("GET", f"{PLAYER}/{path}")).document["message"] == "Not looked at yet.", path
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
@@ -135,8 +159,10 @@ async def test_snapshots_come_newest_first_in_pages(api: Ask, seen: Player) -> N
     assert [(change.metric, change.gained) for change in page.items[2].changes] == [("attack", 100), ("zulrah", 2)]
     assert (page.items[2].changes[0].level, page.items[2].previous_look_at) == (2, T0 + 10 * HOUR)
     assert answer.document["next"] == at(20)
-    assert answer.headers["Link"] == f'<{PLAYER}/snapshots?limit=3&before={at(20).replace(":", "%3A")}>; rel="next"'
-    rest = (await api("GET", f"{PLAYER}/snapshots?limit=3&before={at(20)}")).document
+    assert answer.headers["Link"] == f'<{PLAYER}/snapshots?limit=3&after={at(20).replace(":", "%3A")}>; rel="next"'
+    rest = (await api("GET", f"{PLAYER}/snapshots?limit=3&after={at(20)}")).document
+    none = (await api("GET", f"{PLAYER}/snapshots?after={at(-1)}")).document
+    assert (none["items"], none["message"], rest["message"]) == ([], "Nobody had looked yet by then.", None)
     assert [one["taken_at"] for one in rest["items"]] == [at(0)]
     assert [change["first_seen"] for change in rest["items"][0]["changes"]] == [True, True]
     assert (rest["items"][0]["previous_look_at"], rest["next"]) == (None, None)

@@ -46,8 +46,8 @@ async def test_a_pace_leads_to_levels_streaks_and_hours(api: Ask, lynx: Player, 
 
 
 async def test_before_the_first_look_there_is_no_pace(api: Ask, lynx: Player) -> None:
-    found = (await api("GET", f"{RATES}?window=month&tz=Europe/Berlin")).document
+    found = (await api("GET", f"{RATES}?period=month&tz=Europe/Berlin")).document
     assert (found["days"], found["rates"], found["tz"]) == (None, [], "Europe/Berlin")
     assert found["message"] == "Not looked at yet."
-    refused = await api("GET", f"{RATES}?window=year")
-    assert (refused.status, refused.document["field"]) == (422, "window")
+    refused = await api("GET", f"{RATES}?period=year")
+    assert (refused.status, refused.document["field"]) == (422, "period")

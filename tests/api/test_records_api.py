@@ -46,7 +46,7 @@ async def added(instance: Instance, name: str) -> Player:
 async def test_a_player_nobody_has_seen_has_no_records(api: Ask, lynx: Player, gain: Gain) -> None:
     answer = await api("GET", "/api/v1/players/lynx%20titan/records")
     found = msgspec.convert(answer.document, schemas.PlayerRecords)
-    assert (answer.status, found.records, found.message) == (200, [], "Not seen yet.")
+    assert (answer.status, found.records, found.message) == (200, [], "Not looked at yet.")
     await gain(lynx, [5])
     answer = await api("GET", "/api/v1/players/lynx%20titan/records")
     assert answer.document["message"] == "Nothing has been gained since the first look."
@@ -122,7 +122,8 @@ async def test_the_highest_records_come_first_in_pages(api: Ask, instance: Insta
             break
         path = answer.headers["Link"].removeprefix("<").partition(">")[0]
     assert paged == whole
-    other = await api("GET", f"/api/v1/records/zulrah?period=week&after={path.partition('after=')[2]}")
+    cursor = path.partition("after=")[2].partition("&")[0]
+    other = await api("GET", f"/api/v1/records/zulrah?period=week&after={cursor}")
     assert (other.status, other.document["field"]) == (422, "after")
 
 

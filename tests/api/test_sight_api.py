@@ -207,12 +207,12 @@ async def test_the_sheet_has_each_metric_with_why_it_is_unranked(api: Ask, lynx:
     assert seen["overall"] == (1000, 30, 8, None)
     assert seen["attack"] == (1000, 9, 490, None)
     assert seen["zulrah"] == (4, None, None, Unranked.BELOW_CUTOFF)
-    assert (answer.document["seen_at"], stats.message) == (at(NOW - DAY), None)
+    assert (answer.document["last_look_at"], stats.message) == (at(NOW - DAY), None)
     seen_at = {reading["metric"]: reading["seen_at"] for reading in answer.document["metrics"]}
     assert (seen_at["attack"], seen_at["zulrah"]) == (at(NOW - 2 * DAY), at(NOW - DAY))
 
 
 async def test_a_player_never_looked_at_has_an_empty_sheet_that_says_why(api: Ask, lynx: Player) -> None:
     stats = (await api("GET", STATS)).document
-    assert (stats["metrics"], stats["seen_at"]) == ([], None)
+    assert (stats["metrics"], stats["last_look_at"]) == ([], None)
     assert "not" in stats["message"].lower()

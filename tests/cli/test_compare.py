@@ -9,11 +9,18 @@ import anyio
 import pytest
 from click.testing import Result
 
+from osrsdiff.api import compare_schemas as schemas
+from osrsdiff.api.schemas import PlayerName, Totals, Window
+from osrsdiff.cli import compare as command
+from osrsdiff.game.metrics import MetricKind
+from osrsdiff.game.modes import GameMode
 from osrsdiff.game.snapshots import Reading, difference
 from osrsdiff.storage import history, players
 from osrsdiff.storage.engine import Database
 
 Invoke = Callable[..., Result]
+
+NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -51,6 +58,17 @@ def test_players_that_do_not_fit_beside_the_others_come_below(compare: Invoke) -
         assert f"longest na {number}" in result.stdout
     assert result.stdout.count("4,601,234,567") == 4
     assert result.stdout.count("99,999 → 100,000") == 4
+
+
+def test_the_gaps_between_columns_count(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [PlayerName(number, "", f"longest na {number}", GameMode.REGULAR) for number in range(3)]
+    players = [schemas.ComparedPlayer(one, NOW, None, None, Totals(0, 0, 0)) for one in names]
+    sides = [schemas.Side(13_123_456, 90, None, 123_456, False)] * 3
+    metrics = [schemas.ComparedMetric("runecraft", "Runecraft", MetricKind.SKILL, sides)]
+    command._print(schemas.Comparison(Window(NOW, NOW), players, metrics, None), NOW)
+    printed = capsys.readouterr().out
+    assert printed.count("Runecraft") == 2
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_json_is_the_answer_of_the_api(compare: Invoke) -> None:

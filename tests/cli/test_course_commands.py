@@ -71,6 +71,7 @@ def test_history_before_anything_was_seen_says_so(ask: Invoke) -> None:
     assert "No value of Yama is known" in ask("history", "zezima", "yama").stdout
     refused = ask("history", "zezima", "nonsense")
     assert (refused.exit_code, "No metric is called 'nonsense'" in refused.stderr) == (2, True)
+    assert "`stats`" not in refused.stderr
 
 
 def test_a_calendar_has_a_line_for_each_month(ask: Invoke) -> None:
@@ -85,8 +86,8 @@ def test_snapshots_name_what_moved(ask: Invoke) -> None:
     assert [day, "17:00", "2024-03-01", "17:00", "Zulrah", "+4"] in found
     assert ["2024-03-01", "11:00", "first", "look", "2", "metrics", "first", "seen"] in found
     page = ask("snapshots", "zezima", "--limit", "1")
-    assert "There are more: --before 2024-03-02T18:00:00+0100" in page.stderr
-    assert len(lines(ask("snapshots", "zezima", "--before", "2024-03-02T17:00:00+0100"))) == 5
+    assert "There are more: --after 2024-03-02T18:00:00+0100" in page.stderr
+    assert len(lines(ask("snapshots", "zezima", "--after", "2024-03-02T17:00:00+0100"))) == 5
 
 
 def test_an_old_sheet_says_how_sure_it_is(ask: Invoke) -> None:
@@ -110,6 +111,7 @@ def test_rates_are_told_as_of_the_last_look(ask: Invoke) -> None:
         (("snapshots", "zezima"), "items"),
         (("snapshots", "zezima", "--at", "2024-03-02"), "metrics"),
         (("rates", "zezima"), "projections"),
+        (("rates", "zezima", "--period", "month"), "projections"),
     ],
 )
 def test_the_document_is_the_one_of_the_api(ask: Invoke, arguments: tuple[str, ...], field: str) -> None:

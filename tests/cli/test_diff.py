@@ -13,6 +13,7 @@ from click.testing import Result
 from osrsdiff.game.snapshots import Reading, State, Unranked, difference
 from osrsdiff.storage import history, players
 from osrsdiff.storage.engine import Database
+from osrsdiff.tracking import sight
 
 Invoke = Callable[..., Result]
 Look = Mapping[str, Reading]
@@ -123,7 +124,22 @@ def test_a_fall_is_marked_and_explained(diff: Invoke) -> None:
 
 
 def test_the_document_is_the_one_of_the_api(diff: Invoke) -> None:
-    document = json.loads(diff({0: {"attack": xp(1000)}, 6: {"attack": xp(1200)}}, *window(3, 7), "--json").stdout)
+    looks = {0: {"attack": xp(1000)}, 6: {"attack": xp(1200)}}
+    document = json.loads(diff(looks, *window(3, 7), "--json").stdout)
     assert document["window"] == {"from": "2024-03-01T13:00:00Z", "to": "2024-03-01T17:00:00Z"}
     assert document["start"] == {"earliest": "2024-03-01T10:00:00Z", "latest": "2024-03-01T16:00:00Z"}
     assert [(gain["metric"], gain["gained"]) for gain in document["gains"]] == [("attack", 200)]
+
+
+@pytest.mark.parametrize(
+    ("hours", "asked", "told"), [((0, 6), window(3, 7), None), ((0,), window(-1, 2), "2024-03-01T10:00:00Z")]
+)
+def test_the_next_look_is_told_only_while_there_is_nothing_to_compare(
+    diff: Invoke, monkeypatch: pytest.MonkeyPatch, hours: tuple[int, ...], asked: tuple[str, ...], told: str | None
+) -> None:
+    async def next_fire(*_: object) -> datetime:
+        return START
+
+    monkeypatch.setattr(sight, "next_fire", next_fire)
+    looks = {hour: {"attack": xp(1000 + hour)} for hour in hours}
+    assert json.loads(diff(looks, *asked, "--json").stdout)["next_fetch_at"] == told

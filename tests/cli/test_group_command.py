@@ -38,8 +38,10 @@ def test_a_group_is_made_listed_renamed_and_deleted(group: Invoke) -> None:
     assert [one["key"] for one in json.loads(group("list", "--after", "b-team", "--json").stdout)["items"]] == [
         "iron-squad"
     ]
-    assert "Rune Squad  renamed, its key is iron-squad" in group("rename", "Iron Squad", "Rune Squad").stdout
-    assert json.loads(group("rename", "iron-squad", "Rune", "--key", "rune", "--json").stdout)["key"] == "rune"
+    renamed = group("rename", "Iron Squad", "--name", "Rune Squad")
+    assert "Rune Squad  changed, its key is iron-squad" in renamed.stdout
+    changed = json.loads(group("rename", "iron-squad", "--key", "rune", "--description", "", "--json").stdout)
+    assert (changed["key"], changed["name"], changed["description"]) == ("rune", "Rune Squad", "")
     assert group("delete", "rune").exit_code == 2
     assert "deleted; its players stay" in group("delete", "rune", "--yes").stdout
     assert [one["key"] for one in json.loads(group("list", "--json").stdout)["items"]] == ["b-team"]
@@ -91,6 +93,17 @@ def test_taking_out_keeps_the_players(group: Invoke, tmp_path: Path) -> None:
     assert members(group) == {"lynx titan": "member"}
 
 
+def test_the_groups_of_a_player_are_listed_with_its_role_in_each(group: Invoke) -> None:
+    group("create", "B Team")
+    group("add", "iron-squad", "zezima", "--role", "captain")
+    assert group("list", "--player", "Zezima").stdout.splitlines()[3].split()[:4] == [
+        "iron-squad", "Iron", "Squad", "captain",
+    ]  # fmt: skip
+    document = json.loads(group("list", "--player", "zezima", "--json").stdout)
+    assert [(one["group"]["key"], one["role"]) for one in document["items"]] == [("iron-squad", "captain")]
+    assert "In no group." in group("list", "--player", "lynx titan").stderr
+
+
 def test_a_group_is_shown_with_its_members_in_pages(group: Invoke) -> None:
     group("add", "iron-squad", "lynx titan", "zezima")
     shown = group("show", "iron squad", "--limit", "1")
@@ -100,10 +113,9 @@ def test_a_group_is_shown_with_its_members_in_pages(group: Invoke) -> None:
     assert ([one["player"]["username"] for one in rest["items"]], rest["next"]) == (["zezima"], None)
 
 
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        (["show", "nobodys"], "No group is called 'nobodys'"),
+def test_bad_input_says_what_to_do(group: Invoke) -> None:
+    for line, says in (
+        (["show", "nobodys"], "No group has the key 'nobodys'"),
         (["create", "Iron squad"], "'iron-squad' already"),
         (["create", "!!"], "needs a letter from a to z or a digit"),
         (["create", ""], "1 to 60 characters"),
@@ -113,9 +125,10 @@ def test_a_group_is_shown_with_its_members_in_pages(group: Invoke) -> None:
         (["import", "iron-squad", "missing.csv"], "missing.csv"),
         (["delete", "iron-squad"], "confirm with --yes"),
         (["list", "--after", "!"], "gives no key"),
-    ],
-)
-def test_bad_input_says_what_to_do(group: Invoke, line: list[str], says: str) -> None:
-    result = group(*line)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert says in result.stderr
+        (["list", "--after", "a", "--player", "zezima"], "Give either --player or --after, not both."),
+        (["list", "--player", "nobody"], "No tracked player is called 'nobody'"),
+        (["rename", "iron-squad"], "Give --name, --key or --description."),
+    ):
+        result = group(*line)
+        assert (line, result.exit_code, result.stdout) == (line, 2, "")
+        assert says in result.stderr

@@ -89,7 +89,7 @@ def test_what_comes_next_is_shown_the_nearest_first(call: Invoke) -> None:
     ("arguments", "says"),
     [
         (("achievements", "fern gully"), "Nothing reached since the first look."),
-        (("achievements", "unseen"), "not looked at yet"),
+        (("achievements", "unseen"), "Not looked at yet"),
         (("events", "unseen"), "Nothing happened."),
         (("events", "--limit", "1"), "There is more: --after "),
         (("events", "--kind", "birthday"), "'birthday' is not one of 'first_seen'"),
@@ -124,7 +124,7 @@ def test_events_of_a_group_name_the_player(call: Invoke) -> None:
 
 def test_documents_are_those_of_the_api(call: Invoke) -> None:
     reached = json.loads(call("achievements", "zezima", "--json").stdout)
-    assert (reached["achievements"][0]["title"], reached["next"][0]["percent"]) == ("50 Attack", 61.0)
+    assert (reached["achievements"][0]["title"], reached["ahead"][0]["percent"]) == ("50 Attack", 61.0)
     page = json.loads(call("events", "--kind", "first_seen", "--limit", "1", "--json").stdout)
     assert [one["player"]["username"] for one in page["items"]] == ["fern gully"]
     rest = json.loads(call("events", "--kind", "first_seen", "--after", page["next"], "--json").stdout)

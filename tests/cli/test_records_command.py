@@ -80,7 +80,7 @@ def test_the_records_of_one_period_come_with_their_looks(command: Invoke) -> Non
     assert "Overall  +250,000  2024-03-01 10:00  2024-03-05 10:00" in result.stdout
     assert "nothing" not in result.stderr.lower()
     assert "Nothing has been gained" in command("show", "zezima", "--period", "day").stderr
-    assert "Not seen yet." in command("show", "unseen").stderr
+    assert "Not looked at yet." in command("show", "unseen").stderr
 
 
 def test_who_gained_the_most_comes_first(command: Invoke) -> None:

@@ -64,8 +64,29 @@ def test_a_redis_that_is_silent_is_waited_for_once(
 
 
 @pytest.mark.parametrize(
-    "line", ["player list", "tasks list", "tasks failures", "token create ci --scope read", "token list"]
+    "line",
+    [
+        "player list",
+        "tasks list",
+        "tasks failures",
+        "token create ci --scope read",
+        "token list",
+        "history a attack",
+        "calendar a attack",
+        "rates a",
+        "snapshots a",
+        "snapshots a --at 2026-01-31",
+        "compare a b",
+        "achievements a",
+        "events a",
+        "records show a",
+        "records top attack",
+        "leaderboard",
+        "group list",
+    ],
 )
 def test_what_needs_no_redis_waits_for_none(line: str, invoke: Invoke, data_dir: Path, silent: socket.socket) -> None:
+    invoke("--data-dir", data_dir, "player", "add", "a", "b", "--no-wait")
+    waits(silent)
     result = invoke("--data-dir", data_dir, *line.split())
     assert (result.exit_code, waits(silent)) == (0, 0), result.stderr
