@@ -233,6 +233,7 @@ def _write_to_sqlite(path: Path, made: Iterator[Batch]) -> None:
                     f"INSERT INTO {table.name} ({', '.join(_columns(table))}) VALUES ({places})", rows
                 )
             connection.execute("COMMIT")
+        connection.execute("ANALYZE")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -6,9 +6,10 @@ from itertools import islice
 from pathlib import Path
 
 from osrsdiff.demo.world import World
+from osrsdiff.game.reckoning import RULES
 from osrsdiff.game.snapshots import difference
 from osrsdiff.hiscores.parser import parse
-from osrsdiff.storage import history, migrate, players
+from osrsdiff.storage import history, migrate, players, reckoning
 from osrsdiff.storage.engine import Connection, Database
 
 _AT_ONCE = 100
@@ -23,7 +24,10 @@ def migrated(directory: Path) -> str:
 
 
 async def add_players(db: Database, count: int, interval_minutes: int, now: datetime) -> dict[str, int]:
-    """Adds "bench 0" and so on; their ids by name."""
+    """Adds "bench 0" and so on; their ids by name.
+
+    They count as reckoned, so that nothing reckons their histories while something else is measured.
+    """
     ids = {}
     async with db.writing() as connection:
         for name in (f"bench {number}" for number in range(count)):
@@ -31,6 +35,7 @@ async def add_players(db: Database, count: int, interval_minutes: int, now: date
                 connection, username=name, display_name=name, interval_minutes=interval_minutes, now=now
             )
             ids[name] = player.id
+        await connection.run_all([reckoning.reckoned(player_id, RULES) for player_id in ids.values()])
     return ids
 
 

@@ -1,11 +1,12 @@
-"""Puts the reference where the tests here import it from, and plays its histories into a database as fetches do."""
+"""Plays the histories of the reference into a database as fetches do."""
 
 import itertools
-import sys
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 
 import pytest
+from model import History
+from seen import Sheet
+from strategies import NEW_BOSS, moment
 
 from osrsdiff.game.metrics import Metric
 from osrsdiff.game.modes import GameMode
@@ -15,11 +16,6 @@ from osrsdiff.storage import players
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import looks
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from model import History, Sheet
-from strategies import NEW_BOSS, moment
 
 Add = Callable[..., Awaitable[Player]]
 See = Callable[..., Awaitable[None]]

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from model import COMBAT, OLD_SKILLS, RATINGS, History, Sheet, level_of_xp
+from model import COMBAT, OLD_SKILLS, History, level_of_xp
 from msgspec import Struct
+from seen import RATINGS, Sheet
 
 from osrsdiff.game.metrics import Metric, MetricKind, register
 from osrsdiff.game.snapshots import Reading, Unranked
@@ -44,6 +45,7 @@ _RATING_EDGES = [2_000, 5_000]
 _OVERALL_EDGES = [100_000_000, 200_000_000]
 
 _MOVES = ["one", "one", "stay", "some", "edge", "under", "hide", "vanish", "slip", "collapse", "regain"]
+_OVERALL_MOVES = [*_MOVES, "release", "release"]
 _RATING_MOVES = ["some", "slip", "some", "slip", "regain", "stay", "one", "edge", "hide"]
 
 
@@ -77,6 +79,8 @@ class _Metric(Struct):
                 self.value = value // 10
             case "regain":
                 self.value = self.highest + 1
+            case "release":  # of a new skill, whose level everybody has without xp
+                self.extra += 1
 
     def reading(self) -> Reading:
         if self.value is None or self.is_hidden:
@@ -146,7 +150,8 @@ def _all_but_some_60(draw: st.DrawFn, keys: list[str]) -> dict[str, _Metric]:
 def _later(draw: st.DrawFn, standing: dict[str, _Metric]) -> None:
     is_quiet = draw(st.integers(0, 4)) == 0
     for key in () if is_quiet else draw(st.lists(st.sampled_from(list(standing)), min_size=1, max_size=4, unique=True)):
-        standing[key].move(draw(st.sampled_from(_RATING_MOVES if key in RATINGS else _MOVES)))
+        moves = _RATING_MOVES if key in RATINGS else _OVERALL_MOVES if key == "overall" else _MOVES
+        standing[key].move(draw(st.sampled_from(moves)))
     if draw(st.booleans()):
         for metric in standing.values():
             metric.rank = metric.rank and metric.rank + 1

@@ -9,7 +9,7 @@ from strategies import histories, moment, on_random_histories, times_of
 
 from osrsdiff.game.gains import Bracket, level_of
 from osrsdiff.game.periods import Window
-from osrsdiff.storage import history as storage
+from osrsdiff.storage import gains as storage
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 

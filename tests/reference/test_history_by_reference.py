@@ -3,15 +3,17 @@
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import cache
 from itertools import groupby, pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model import History, Known
+from model import History
+from seen import Known
 from strategies import histories, moment, on_random_histories, times_of
 
 from osrsdiff.game.gains import Bracket
@@ -33,6 +35,14 @@ STEPS: dict[Resolution, Callable[[int], object]] = {
 }
 
 
+class Drawn(NamedTuple):
+    """A window, and how finely it is looked at besides raw."""
+
+    start: int
+    end: int
+    resolution: Resolution
+
+
 @pytest.fixture
 def instance(db: Database) -> Any:
     """All of an instance that reading takes."""
@@ -40,31 +50,30 @@ def instance(db: Database) -> Any:
 
 
 @st.composite
-def histories_and_windows(draw: st.DrawFn) -> tuple[History, list[tuple[int, int]]]:
+def histories_and_windows(draw: st.DrawFn) -> tuple[History, list[Drawn]]:
     history = draw(histories())
     pairs = draw(st.lists(st.tuples(times_of(history), times_of(history)), min_size=1, max_size=3))
-    return history, [(start, end) for start, end in map(sorted, pairs) if start < end]
+    steps = st.sampled_from(list(STEPS))
+    return history, [Drawn(start, end, draw(steps)) for start, end in map(sorted, pairs) if start < end]
 
 
 @on_random_histories
 @given(drawn=histories_and_windows(), year=st.sampled_from([2025, 2025, 2026]))
-async def test_any_look_back(
-    instance: Any, played: Play, drawn: tuple[History, list[tuple[int, int]]], year: int
-) -> None:
+async def test_any_look_back(instance: Any, played: Play, drawn: tuple[History, list[Drawn]], year: int) -> None:
     history, windows = drawn
     player = await played(history)
     await check_snapshots_are_the_looks_that_changed_something(instance, player, history)
-    for start, end in windows:
-        await check_the_sheet_at_any_time(instance, player, history, start)
-        await check_the_sheet_at_any_time(instance, player, history, end)
+    for window in windows:
+        await check_the_sheet_at_any_time(instance, player, history, window.start)
+        await check_the_sheet_at_any_time(instance, player, history, window.end)
     for metric in history.metrics():
         await check_days_of_a_year(instance, player, history, metric, year)
-        for start, end in windows:
-            await check_lines(instance, player, history, metric, (start, end))
+        for window in windows:
+            await check_lines(instance, player, history, metric, window)
 
 
-async def check_lines(instance: Any, player: Player, history: History, metric: str, window: tuple[int, int]) -> None:
-    start, end = window
+async def check_lines(instance: Any, player: Player, history: History, metric: str, window: Drawn) -> None:
+    start, end, resolution = window
     asked = Asked(start=moment(start), end=moment(end))
     _, found = await player_history(instance, player.username, metric, asked, resolution=Resolution.RAW)
     seen = through_every_look(history, metric, start, end)
@@ -73,9 +82,8 @@ async def check_lines(instance: Any, player: Player, history: History, metric: s
     assert_same_line(points_of(found.line), seen)
     inside = [known for known in history.changed(metric) if start < known.at <= end]
     assert len(found.line.times) <= 2 * len(inside) + 2
-    for resolution, step in STEPS.items():
-        _, found = await player_history(instance, player.username, metric, asked, resolution=resolution, zone=BERLIN)
-        assert points_of(found.line) == by_step(history, metric, start, end, step)
+    _, found = await player_history(instance, player.username, metric, asked, resolution=resolution, zone=BERLIN)
+    assert points_of(found.line) == by_step(history, metric, start, end, STEPS[resolution])
 
 
 def through_every_look(history: History, metric: str, start: int, end: int) -> Points:
@@ -83,16 +91,23 @@ def through_every_look(history: History, metric: str, start: int, end: int) -> P
     times = [start, *(look.at for look in history.looks if start < look.at <= end)]
     points = [(at, value) for at in times if (value := history.value(metric, at)) is not None]
     later = [look.at for look in history.looks if look.at > end]
-    if points and points[-1][0] < end and later and history.value(metric, later[0]) == points[-1][1]:
+    if points and points[-1][0] < end and later and history.known(metric, later[0]) == history.known(metric, end):
         points.append((end, points[-1][1]))
     return points
 
 
 def by_step(history: History, metric: str, start: int, end: int, step: Callable[[int], object]) -> Points:
-    """The last change of each step, and where the value before it was last seen before the step's first change."""
+    """The last change of each step, and where the value before it was last seen before the step's first change.
+
+    The first value ever is a step of its own.
+    """
     last = through_every_look(history, metric, start, end)[-1:]
-    points = [] if (before := history.value(metric, start)) is None else [(start, before)]
     inside = [known for known in history.changed(metric) if start < known.at <= end]
+    if (before := history.value(metric, start)) is not None:
+        points = [(start, before)]
+    else:
+        points = [(known.at, known.value) for known in inside[:1]]
+        inside = inside[1:]
     for _, group in groupby(inside, lambda known: step(known.at)):
         changes = list(group)
         look_before = max((look.at for look in history.looks if look.at < changes[0].at), default=None)
@@ -132,22 +147,18 @@ async def check_days_of_a_year(instance: Any, player: Player, history: History, 
 
 def day_of_year(history: History, metric: str, day: date) -> tuple[int | None, bool]:
     """What was gained on a day, and whether it may have come before."""
-
-    def of(at: int) -> date:
-        return datetime.fromtimestamp(at, BERLIN).date()
-
-    before = [known for known in history.changed(metric) if of(known.at) < day]
-    inside = [known for known in history.changed(metric) if of(known.at) == day]
+    before = [known for known in history.changed(metric) if _day(known.at) < day]
+    inside = [known for known in history.changed(metric) if _day(known.at) == day]
     if inside:
         start = before[-1] if before else inside[0]
         looks_before = [look.at for look in history.looks if look.at < inside[0].at]
-        is_uncertain = bool(before) and of(looks_before[-1]) < day
+        is_uncertain = bool(before) and _day(looks_before[-1]) < day
         return inside[-1].value - start.value, is_uncertain
     if not before:
         return None, False
-    later = [look.at for look in history.looks if of(look.at) > day]
-    is_looked_at = any(of(look.at) == day for look in history.looks)
-    holds = bool(later) and history.value(metric, later[0]) == before[-1].value
+    later = [look.at for look in history.looks if _day(look.at) > day]
+    is_looked_at = any(_day(look.at) == day for look in history.looks)
+    holds = bool(later) and history.known(metric, later[0]) == before[-1]
     return (0 if is_looked_at or holds else None), False
 
 
@@ -176,6 +187,11 @@ async def check_snapshots_are_the_looks_that_changed_something(instance: Any, pl
 
 def _known(at: datetime, reading: Any) -> Known:
     return Known(int(at.timestamp()), reading.value, reading.rank, reading.level)
+
+
+@cache
+def _day(at: int) -> date:
+    return datetime.fromtimestamp(at, BERLIN).date()
 
 
 def _bracket(found: Bracket | None) -> tuple[float, float | None] | None:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model import PERIODS, History
+from model import History
+from recorded import PERIODS
 from sqlalchemy import bindparam, insert
-from strategies import SKILLS, histories, moment, on_some_random_histories, times_of
+from strategies import SKILLS, histories, moment, on_random_histories, times_of
 
 from osrsdiff.game.leaderboards import By
 from osrsdiff.game.modes import GameMode
@@ -73,7 +74,7 @@ def questions(draw: st.DrawFn) -> Question:
     return Question(metric, start, max(end, start + 1), new)
 
 
-@on_some_random_histories
+@on_random_histories
 @given(question=questions())
 async def test_every_order_of_players(db: Database, clan: None, played: Play, question: Question) -> None:
     everybody = [

@@ -10,14 +10,15 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from model import Event, History, Reached, Record
+from model import Event, History, Reached
+from recorded import Record
 from stored import rows_of
 from strategies import histories, moment, on_random_histories, on_some_random_histories
 
 from osrsdiff.game import achievements, records
-from osrsdiff.game.achievements import MEASURE_CODES, rules_for
 from osrsdiff.game.events import KIND_CODES
 from osrsdiff.game.records import PERIOD_CODES
+from osrsdiff.game.thresholds import MEASURE_CODES, rules_for
 from osrsdiff.storage import tables
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player

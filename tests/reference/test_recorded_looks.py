@@ -15,12 +15,12 @@ import pytest
 from stored import rows_of
 from strategies import moment
 
-from osrsdiff.game.achievements import MEASURE_CODES, Measure
 from osrsdiff.game.periods import Window
 from osrsdiff.game.records import PERIOD_CODES
 from osrsdiff.game.series import Resolution
+from osrsdiff.game.thresholds import MEASURE_CODES, Measure
 from osrsdiff.hiscores.parser import parse
-from osrsdiff.storage import history as storage
+from osrsdiff.storage import gains as storage
 from osrsdiff.storage import tables
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
