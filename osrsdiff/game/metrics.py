@@ -91,6 +91,8 @@ _RATINGS = frozenset({"lms_rank", "pvp_arena_rank"})
 
 _PLACES = {metric.key: place for place, metric in enumerate(KNOWN)}
 
+_LISTED = {metric.key: metric.name for metric in KNOWN}
+
 _kinds: dict[str, MetricKind] = {}
 _names: dict[str, str] = {}
 _skills_by_name: dict[str, Metric] = {}
@@ -142,9 +144,12 @@ def may_fall(key: str) -> bool:
 
 
 def register(metric: Metric) -> None:
-    """Makes a metric known to this process, so that its kind and name are right for what an earlier one has seen."""
+    """Makes a metric known to this process, so that its kind and name are right for what an earlier one has seen.
+
+    The names in the game's own list stay as they are, however an answer spells them.
+    """
     _kinds[metric.key] = metric.kind
-    _names[metric.key] = metric.name
+    _names[metric.key] = _LISTED.get(metric.key, metric.name)
     if metric.kind is MetricKind.SKILL:
         _skills_by_name[metric.name] = metric
         _activities_by_name.pop(metric.name, None)  # its key is a skill's from now on

@@ -10,6 +10,7 @@ from osrsdiff.game.metrics import (
     kind_of,
     may_fall,
     metric_key,
+    name_of,
     register,
     skill_named,
 )
@@ -85,3 +86,8 @@ def test_what_an_earlier_process_has_seen_can_be_made_known() -> None:
     register(Metric("candle_making", "Candle Making", MetricKind.SKILL))
     assert kind_of("candle_making") is MetricKind.SKILL
     assert skill_named("Candle Making").key == "candle_making"
+
+
+def test_the_names_of_the_games_own_list_stay_however_an_answer_spells_them() -> None:
+    assert activity_named("Z'ulrah").key == "zulrah"
+    assert name_of("zulrah") == "Zulrah"
