@@ -55,11 +55,11 @@ class Watch(threading.Thread):
         return total
 
     def too_many(self) -> list[tuple[float, float, int]]:
-        """Spans in which there were more requests than the budget has; a second is what a busy machine may delay."""
+        """Spans with more requests than the budget has; two seconds are what a busy machine may delay."""
         return [
             (begin, end, after - before)
             for (begin, before), (end, after) in combinations(self.counts, 2)
-            if after - before > (end - begin + 1) * PER_SECOND + BURST
+            if after - before > (end - begin + 2) * PER_SECOND + BURST
         ]
 
     def end(self) -> None:
