@@ -16,14 +16,15 @@ from osrsdiff.scheduling.fixed import FixedJobSource
 
 SPEED = 60
 BEGAN = float(os.environ["TEST_BEGAN"])
+MINUTE = BEGAN // 60 * 60
 
 
 class QuickClock(datetime):
-    """Runs `SPEED` times too fast since `BEGAN`."""
+    """Begins with the minute in which `BEGAN` lies, and runs `SPEED` times too fast since."""
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> "QuickClock":
-        return cls.fromtimestamp(BEGAN + (time.time() - BEGAN) * SPEED, tz)
+        return cls.fromtimestamp(MINUTE + (time.time() - BEGAN) * SPEED, tz)
 
 
 class SlowBroker(StreamBroker):
@@ -42,7 +43,7 @@ async def load_prefix() -> str:
 
 
 async def load_last_runs() -> dict[str, datetime]:
-    return dict.fromkeys(map(str, range(60)), datetime.fromtimestamp(BEGAN, UTC))
+    return dict.fromkeys(map(str, range(60)), datetime.fromtimestamp(MINUTE, UTC))
 
 
 class Scheduler(TaskiqScheduler):
