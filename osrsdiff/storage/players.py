@@ -20,6 +20,9 @@ class Player(Struct, frozen=True):
     """A tracked player. `username` canonical. `last_look_at`: when the hiscores last gave data. `failures` in a row.
 
     `missing_since`: the first of the answers in a row that the player is not ranked; None since the last data.
+    `mode_since`: when its table became that of `game_mode`, None: always. `mode_checked_at`: when the mode was last shown
+    to be right, None: never. `flagged_at`: the look that somebody has to review. `fell_at`: the last one at which
+    something fell that can't fall.
     """
 
     id: int
@@ -36,6 +39,10 @@ class Player(Struct, frozen=True):
     last_outcome: Outcome | None
     failures: int
     missing_since: datetime | None = None
+    mode_since: datetime | None = None
+    mode_checked_at: datetime | None = None
+    flagged_at: datetime | None = None
+    fell_at: datetime | None = None
 
 
 class PlayerCounts(Struct, frozen=True):
@@ -245,4 +252,8 @@ def of_row(row: Row) -> Player:
         last_outcome=Outcome(row[11]) if row[11] else None,
         failures=row[12],
         missing_since=moment_or_none(row[13]),
+        mode_since=moment_or_none(row[14]),
+        mode_checked_at=moment_or_none(row[15]),
+        flagged_at=moment_or_none(row[16]),
+        fell_at=moment_or_none(row[17]),
     )

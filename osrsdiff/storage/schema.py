@@ -10,7 +10,7 @@ from osrsdiff.errors import DatabaseNewer, DatabaseUnreachable, InstanceMissing,
 from osrsdiff.storage.dialects import TABLE_NAMES, shown
 from osrsdiff.storage.engine import Database
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every migration in `alembic/versions`, oldest first."""
 
 HEAD = REVISIONS[-1]

@@ -69,6 +69,15 @@ players = Table(
     Column("missing_since", SECONDS),
     # by which rules the records and achievements of the whole history were reckoned; any other number, or none: not yet
     Column("reckoned_by", Integer),
+    # since when the table of `game_mode` is read, None: always; when the mode was last shown to be right, None: never
+    Column("mode_since", SECONDS),
+    Column("mode_checked_at", SECONDS),
+    # another mode, that a look at the tables has found and a second one has not confirmed yet
+    Column("mode_pending", Text),
+    Column("mode_pending_at", SECONDS),
+    # the look that somebody has to review, None: none; the last look at which fell what can't fall
+    Column("flagged_at", SECONDS),
+    Column("fell_at", SECONDS),
     UniqueConstraint("username"),  # players.by_username, and the order of players.page
     Index(None, "schedule_id"),  # players.by_schedule_id: whose schedule a log line or a report names
     Index(None, "reckoned_by"),  # reckoning.pending: whose history is to be gone over
@@ -215,6 +224,56 @@ group_members = Table(
     Column("joined_at", SECONDS, nullable=False),
     Index(None, "player_id"),  # which groups a player is in, and its removal
     sqlite_with_rowid=False,
+)
+
+# Which game mode a player had, from the look at `at` on; the change lies between `after_at` (None: nobody knows since
+# when) and `at`.
+mode_changes = Table(
+    "mode_changes",
+    metadata,
+    _player(primary_key=True),
+    Column("at", SECONDS, primary_key=True),
+    Column("after_at", SECONDS),
+    Column("before", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Names that players were given. `joined_at`: from then on the history is that of the player `merged` (its row and its
+# groups as JSON), who was tracked under the new name; both None where nobody was. `undone_at`: taken back then.
+name_changes = Table(
+    "name_changes",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    _player(),
+    Column("at", SECONDS, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("joined_at", SECONDS),
+    Column("merged", Text),
+    Column("forced", Boolean, nullable=False),
+    Column("undone_at", SECONDS),
+    Index(None, "player_id", "id"),  # renames.of_player, and the player's removal
+    Index(None, "before"),  # renames.by_old_name: who was called that
+    sqlite_autoincrement=True,
+)
+
+# What somebody has to look at. `why`: a kind of game.reviews; `flagged_at`: the look, after the one at `after_at`.
+# `resolution`: what was decided, None while nobody has.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", ID, Identity(), primary_key=True),
+    _player(),
+    Column("flagged_at", SECONDS, nullable=False),
+    Column("after_at", SECONDS),
+    Column("why", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("resolved_at", SECONDS),
+    Column("resolution", Text),
+    Index(None, "player_id", "id"),  # reviews.of_player, and the player's removal
+    Index(None, "resolved_at", "id"),  # reviews.page: those that are open
+    sqlite_autoincrement=True,
 )
 
 tokens = Table(

@@ -6,7 +6,7 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -53,6 +53,14 @@ _LOOK_AGAIN_S = 0.25
 _STOPPED_WITHIN_S = 1.0
 _CLOCKS_DIFFER = timedelta(minutes=1)
 
+Clock = Callable[[], datetime]
+"""Gives the time, aware and in UTC."""
+
+
+def utc_now() -> datetime:
+    """What time it is."""
+    return datetime.now(UTC)
+
 
 class FetchReport(Struct, frozen=True):
     """How one fetch ended. `changed`: metrics with a new value. `retry_at`: None where the next beat is the right time.
@@ -87,7 +95,7 @@ class Fetcher:
 
     `most_retries`: after so many of them the next beat is soon enough. `patience_s`: a fetch by hand waits so long for
     another one of the same player. `reckons`: whether looks set records, reach achievements and tell events.
-    `under_way`: the tasks that fetch just now.
+    `clock`: what looks are dated by. `under_way`: the tasks that fetch just now.
     """
 
     db: Database
@@ -97,6 +105,7 @@ class Fetcher:
     most_retries: int
     patience_s: float
     reckons: bool = True
+    clock: Clock = utc_now
     under_way: set[asyncio.Task[object]] = field(default_factory=set)
 
 
@@ -170,11 +179,11 @@ async def _by_hand(fetcher: Fetcher, player_id: int, asked_at: float | None) -> 
 
 async def _fetched(fetcher: Fetcher, player_id: int, due: Due | None, asked_at: float | None) -> FetchReport | None:
     loaded = await _load(fetcher.db, player_id)
-    if loaded is None or _is_obsolete(loaded[0], due):
+    if loaded is None or _is_obsolete(loaded[0], due, fetcher.clock()):
         log.info("fetch skipped", player_id=player_id, **_due_fields(due))
         return None
     player, state = loaded
-    if asked_at is not None and _was_seen_since(player, asked_at):
+    if asked_at is not None and _was_seen_since(player, asked_at, fetcher.clock()):
         return _joined(player)
     started = time.monotonic()
     try:
@@ -195,18 +204,18 @@ async def _load(db: Database, player_id: int) -> tuple[Player, State | None] | N
         return await history.load_player(connection, player_id)
 
 
-def _is_obsolete(player: Player, due: Due | None) -> bool:
+def _is_obsolete(player: Player, due: Due | None, now: datetime) -> bool:
     """A message that waited, or came twice: its work was done meanwhile, or is no longer wanted."""
     if due is None:
         return False
-    return not player.is_active or _was_seen_since(player, due.beat)
+    return not player.is_active or _was_seen_since(player, due.beat, now)
 
 
-def _was_seen_since(player: Player, at: float) -> bool:
+def _was_seen_since(player: Player, at: float, now: datetime) -> bool:
     """Whether data was stored at the epoch second `at` or later; one of the future tells of a wrong clock."""
     if player.last_look_at is None or player.last_look_at.timestamp() < at:
         return False
-    if player.last_look_at <= datetime.now(UTC) + _CLOCKS_DIFFER:
+    if player.last_look_at <= now + _CLOCKS_DIFFER:
         return True
     log.warning("last look lies in the future, looking anew", player=player.username, last_look_at=player.last_look_at)
     return False
@@ -232,7 +241,7 @@ async def _look(fetcher: Fetcher, player: Player, state: State | None) -> tuple[
     """What the hiscores say, and when they said it: storing may wait for long, as while a laptop sleeps."""
     try:
         body = await fetcher.client.fetch(player.username)
-        looked_at = datetime.now(UTC)
+        looked_at = fetcher.clock()
         observation = parse(body)
     except FetchError as error:
         await _tell(fetcher.budget, error)
@@ -262,14 +271,14 @@ async def _store(
 
 async def _put_off(schedules: Retries, player_id: int, due: Due | None, error: OsrsdiffError) -> FetchReport:
     """What a fetch without a database comes to: it comes again soon, and counts as no failure."""
-    fire = soon(datetime.now(UTC), due)
+    fire = soon(utc_now(), due)
     log.warning("player not fetched", player_id=player_id, reason=error, retry_at=fire.at, **_due_fields(due))
     retry_at = await _move_next_fire(schedules, player_id, fire, due)
     return FetchReport(player_id, Outcome.DEFERRED, message=str(error), retry_at=retry_at)
 
 
 async def _failed(fetcher: Fetcher, player: Player, due: Due | None, error: FetchError) -> FetchReport:
-    now = datetime.now(UTC)
+    now = fetcher.clock()
     if error.outcome is not Outcome.DEFERRED:
         async with fetcher.db.writing() as connection:
             if await table.record_attempt(connection, player.id, at=now, outcome=error.outcome):
@@ -291,7 +300,7 @@ async def _note_absence(connection: Connection, player: Player, error: FetchErro
 
 async def _found_again(fetcher: Fetcher, player: Player) -> None:
     """Ends the slower pace of somebody who was not found."""
-    now = datetime.now(UTC)
+    now = fetcher.clock()
     if player.is_active and is_not_found(player.missing_since, player.failures, now):
         await _move_next_fire(fetcher.schedules, player.id, Fire(beat_after(player, now)), None)
 
