@@ -20,8 +20,8 @@ class Player(Struct, frozen=True):
     """A tracked player. `username` canonical. `last_look_at`: when the hiscores last gave data. `failures` in a row.
 
     `missing_since`: the first of the answers in a row that the player is not ranked; None since the last data.
-    `mode_since`: when its table became that of `game_mode`, None: always. `mode_checked_at`: when the mode was last shown
-    to be right, None: never. `flagged_at`: the look that somebody has to review. `fell_at`: the last one at which
+    `mode_since`: when its table became that of `game_mode`, None: always. `mode_checked_at`: when the mode was last
+    shown to be right, None: never. `flagged_at`: the look that somebody has to review. `fell_at`: the last one at which
     something fell that can't fall.
     """
 

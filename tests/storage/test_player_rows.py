@@ -14,7 +14,18 @@ from osrsdiff.game.snapshots import Reading
 from osrsdiff.storage import failures, moves, plan, players
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player, PlayerCounts, Troubled
-from osrsdiff.storage.tables import achievements, events, group_members, groups, metadata, player_states, records
+from osrsdiff.storage.tables import (
+    achievements,
+    events,
+    group_members,
+    groups,
+    metadata,
+    mode_changes,
+    name_changes,
+    player_states,
+    records,
+    reviews,
+)
 from osrsdiff.storage.tables import moves as moves_table
 
 AddPlayer = Callable[..., Awaitable[Player]]
@@ -257,6 +268,9 @@ PROGRESS: dict[Table, dict[str, object]] = {
     achievements: {"metric_id": 1, "measure": 1, "threshold": 1},
     events: {"at": 1, "kind": 1},
     group_members: {"group_id": 1, "role": "member", "joined_at": 1},
+    mode_changes: {"at": 1, "before": "ironman", "mode": "regular"},
+    name_changes: {"at": 1, "before": "was", "after": "goes", "forced": False},
+    reviews: {"flagged_at": 1, "why": "collapse", "detail": ""},
 }
 
 
