@@ -248,6 +248,39 @@ def test_an_upgrade_keeps_what_is_there(migrated_url: str, tmp_path: Path, next_
     assert read_instance(migrated_url) == name
 
 
+def test_an_upgrade_tells_players_when_they_last_fell(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(migrate, "_SCRIPTS", shutil.copytree(migrate._SCRIPTS, tmp_path / "older"))
+        (tmp_path / "older" / "versions" / "0005_identity.py").unlink()
+        older.setattr(schema, "REVISIONS", schema.REVISIONS[: schema.REVISIONS.index("0005")])
+        older.setattr(schema, "HEAD", "0004")
+        migrate.upgrade(database_url, tmp_path)
+        run(
+            database_url,
+            *(_OLD_PLAYER.format(number=number, name=name) for number, name in enumerate(("fell", "rose"), start=1)),
+            "INSERT INTO snapshots VALUES (1, 10, NULL, false), (1, 20, 10, true), (1, 30, 20, true)",
+            "INSERT INTO snapshots VALUES (1, 40, 30, false), (2, 10, NULL, false)",
+        )
+    migrate.upgrade(database_url, tmp_path)
+    assert rows_of(database_url, "SELECT username, fell_at FROM players ORDER BY id") == [("fell", 30), ("rose", None)]
+
+
+_OLD_PLAYER = """
+INSERT INTO players (id, username, display_name, game_mode, is_active, fetch_interval_minutes, created_at, failures)
+VALUES ({number}, '{name}', '{name}', 'regular', true, 60, 1, 0)
+"""
+
+
+def rows_of(url: str, statement: str) -> list[tuple[object, ...]]:
+    async def read() -> list[tuple[object, ...]]:
+        async with await Database.connect(url) as db, db.reading() as conn:
+            return [tuple(row) for row in await conn.all(text(statement))]
+
+    return asyncio.run(read())
+
+
 def test_a_migration_that_fails_leaves_the_database_as_it_was(
     migrated_url: str, tmp_path: Path, next_migration: Path
 ) -> None:
