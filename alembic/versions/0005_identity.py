@@ -28,6 +28,9 @@ def upgrade() -> None:
     for name, kind in _ON_PLAYERS:
         op.add_column("players", sa.Column(name, kind))
     op.execute(_FELL)
+    flagged = sa.text("flagged_at IS NOT NULL")
+    op.create_index("ix_players_flagged_at", "players", ["flagged_at"], sqlite_where=flagged, postgresql_where=flagged)
+    op.add_column("snapshots", sa.Column("is_partial", sa.Boolean))
     op.create_table(
         "mode_changes",
         sa.Column("player_id", sa.Integer, autoincrement=False, nullable=False),
@@ -45,6 +48,7 @@ def upgrade() -> None:
         sa.Column("player_id", sa.Integer, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("before", sa.Text, nullable=False),
+        sa.Column("before_display", sa.Text),
         sa.Column("after", sa.Text, nullable=False),
         sa.Column("joined_at", sa.BigInteger),
         sa.Column("merged", sa.Text),

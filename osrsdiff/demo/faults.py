@@ -30,6 +30,10 @@ class FaultKind(StrEnum):
     """Half of the announced body, then the connection closes."""
     DRIP_FEED = "drip_feed"
     """The right body, a byte every `pause_s`."""
+    STALE = "stale"
+    """The right body as it was `by_s` ago."""
+    LOGOUT = "logout"
+    """The right body; `by_s` pass before the next request, as where a player logs out between two."""
     NEW_BOSS = "new_boss"
     """An activity more, `metric` or one that nobody knows."""
     MISSING_SKILL = "missing_skill"
@@ -48,6 +52,7 @@ class Fault(Struct, frozen=True, forbid_unknown_fields=True):
     times: Annotated[int, Meta(ge=1)] | None = None
     retry_after: str | None = None
     pause_s: Annotated[float, Meta(gt=0)] = 0.5
+    by_s: Annotated[float, Meta(gt=0)] = 3600.0
     metric: str | None = None
 
 

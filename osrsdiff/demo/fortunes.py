@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import lru_cache
 
-from osrsdiff.demo.clan import Character
+from osrsdiff.demo.characters import Character
 from osrsdiff.demo.rhythm import dice, effort
 from osrsdiff.game.levels import MAX_XP, xp_for_level
 from osrsdiff.game.metrics import KNOWN, MetricKind
@@ -42,8 +42,16 @@ def score(seed: int, character: Character, activity: str, since_epoch: timedelta
 def _grown(seed: int, character: Character, what: str, weekly: int, since_epoch: timedelta) -> int:
     if weekly == 0:
         return 0
+    done = _effort(seed, character, what, since_epoch)
+    for at, lost in character.rolled_back.items():
+        if at <= since_epoch:
+            done -= _effort(seed, character, what, at) - _effort(seed, character, what, at - lost)
+    return int(weekly * done)
+
+
+def _effort(seed: int, character: Character, what: str, since_epoch: timedelta) -> float:
     since_start = since_epoch - character.appears_after
-    return int(weekly * effort(seed, character.name, what, character.rhythm, since_start.total_seconds()))
+    return effort(seed, character.name, what, character.rhythm, since_start.total_seconds())
 
 
 def _swinging(seed: int, character: Character, activity: str, since_epoch: timedelta) -> int:

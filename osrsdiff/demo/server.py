@@ -4,7 +4,7 @@
     POST   /_control/faults      a Fault as JSON: what goes wrong from now on
     DELETE /_control/faults      nothing goes wrong any more
     POST   /_control/clock       {"advance_s": seconds}; answers {"now": time}
-    GET    /_control/requests    {"total": count, "by_name": {canonical name: count}}
+    GET    /_control/requests    {"total": count, "by_name": {canonical name: count}, "by_table": {game mode: count}}
 
 Runs inside a test as `async with Simulation() as simulation`, or alone as `python -m osrsdiff.demo.server`, which
 prints its URL in one line and serves until SIGTERM or SIGINT.
@@ -50,7 +50,10 @@ class _Advance(Struct, forbid_unknown_fields=True):
 
 
 class Simulation:
-    """A `World` served at `url`. `clock` gives the world's time; `latency_s` is what each answer takes longer."""
+    """A `World` served at `url`. `clock` gives the world's time; `latency_s` is what each answer takes longer.
+
+    `requests`: how many came, by canonical name; `asked`: by name and table.
+    """
 
     def __init__(
         self, world: World | None = None, *, clock: Clock = clocks.real, port: int = 0, latency_s: float = 0.0
@@ -58,6 +61,7 @@ class Simulation:
         self.world = world or World()
         self.faults = Faults()
         self.requests: Counter[str] = Counter()
+        self.asked: Counter[tuple[str, GameMode]] = Counter()
         self.latency_s = latency_s
         self._clock = clock
         self._skipped = timedelta()
@@ -109,6 +113,7 @@ class Simulation:
         table = _MODES.get(request.match_info["table"])
         if table is None:
             return _status(404)
+        self.asked[username, table] += 1
         fault = self.faults.take(username, table)
         if fault is not None:
             return await self._spoiled(request, fault, name, table)
@@ -128,6 +133,12 @@ class Simulation:
                 return web.Response(status=302, headers={"Location": "/sorry"})
             case FaultKind.HTML:
                 return await _sorry(request)
+            case FaultKind.STALE:
+                return _data(self.world.body(name, self.now() - timedelta(seconds=fault.by_s), table))
+            case FaultKind.LOGOUT:
+                body = self.world.body(name, self.now(), table)
+                self.advance(timedelta(seconds=fault.by_s))
+                return _data(body)
         page = self.world.page(name, self.now(), table)
         if page is None:
             return _status(404)
@@ -154,7 +165,11 @@ class Simulation:
         return _data(msgspec.json.encode({"now": self.now()}))
 
     async def _count_requests(self, _: web.Request) -> web.Response:
-        return _data(msgspec.json.encode({"total": self.requests.total(), "by_name": self.requests}))
+        by_table: Counter[GameMode] = Counter()
+        for (_who, table), count in self.asked.items():
+            by_table[table] += count
+        total = self.requests.total()
+        return _data(msgspec.json.encode({"total": total, "by_name": self.requests, "by_table": by_table}))
 
 
 def _checked(

@@ -3,15 +3,18 @@
 A pure function of seed, epoch, name, table and time. Keeps memos, no state; no clock, no network.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 
 from osrsdiff.demo import fortunes, ranks
-from osrsdiff.demo.clan import BENCH_KINDS, CLAN, Character, bench_character
+from osrsdiff.demo.characters import Character
+from osrsdiff.demo.clan import EVERYBODY
+from osrsdiff.demo.crowd import crowd_character
 from osrsdiff.demo.pages import ActivityRow, Page, SkillRow
 from osrsdiff.game.levels import level_for_xp
 from osrsdiff.game.metrics import KNOWN, MetricKind
@@ -35,57 +38,66 @@ _TABLES = {
 _ARENA, _ARENA_START = "PvP Arena - Rank", 2500
 _ZERO_EVEN_WHEN_STALE = frozenset({"Brutus", "Mad Angel", "Maggot King"})
 """Newer than the change of November 2025, since when a zero is shown as one to those who have logged in."""
-_BENCH_NAME = re.compile(r"bench (\d{1,6})")
+_ALWAYS_SO = timedelta.min
+
+
+class _Tenure(NamedTuple):
+    """From when until when, counted from the epoch, a name is whose."""
+
+    start: timedelta
+    end: timedelta
+    holder: Character
 
 
 class World:
     """Everybody who plays. `epoch` (aware UTC): when the clan's stories begin; before it nobody gains."""
 
     def __init__(
-        self, seed: int = DEFAULT_SEED, clan: Sequence[Character] = CLAN, epoch: datetime = DEFAULT_EPOCH
+        self, seed: int = DEFAULT_SEED, clan: Sequence[Character] = EVERYBODY, epoch: datetime = DEFAULT_EPOCH
     ) -> None:
         self.seed = seed
         self.clan = tuple(clan)
         self.epoch = epoch
-        everybody = (*clan, *map(bench_character, range(BENCH_KINDS)))
-        self._characters = {canonical(character.name): character for character in everybody}
+        self._tenures = _tenures(clan)
         self._tail = lru_cache(maxsize=1024)(self._make_tail)
 
-    def character(self, name: str) -> Character | None:
-        """Who plays under this name, in any spelling; "bench <number>" always plays. Raises InvalidUsername."""
+    def character(self, name: str, at: datetime) -> Character | None:
+        """Who has this name at that time, in any spelling; the crowd's always play. Raises InvalidUsername."""
         username = canonical(name)
-        if bench := _BENCH_NAME.fullmatch(username):
-            username = f"bench {int(bench[1]) % BENCH_KINDS}"
-        return self._characters.get(username)
+        since_epoch = at - self.epoch
+        tenures = self._tenures.get(username, ())
+        holder = next((one.holder for one in tenures if one.start <= since_epoch < one.end), None)
+        return holder or crowd_character(username)
 
     def page(self, name: str, at: datetime, table: GameMode = GameMode.REGULAR) -> Page | None:
         """What the table says of `name` (echoed as given) at that time; None where it is not on it.
 
         Raises InvalidUsername.
         """
-        character = self.character(name)
+        character = self.character(name, at)
         if character is None or not self._stands_on(character, table, at):
             return None
         return self._page(name, character, self._tick(at), table)
 
     def body(self, name: str, at: datetime, table: GameMode = GameMode.REGULAR) -> bytes | None:
         """`page` as it goes over the wire. Cheap for the same character at the same tick."""
-        character = self.character(name)
+        character = self.character(name, at)
         if character is None or not self._stands_on(character, table, at):
             return None
-        tail = self._tail(canonical(character.name), self._tick(at), table)
+        tail = self._tail(character, self._tick(at), table)
         return b'{"name":' + msgspec.json.encode(name) + tail
 
-    def _make_tail(self, username: str, tick: int, table: GameMode) -> bytes:
+    def _make_tail(self, character: Character, tick: int, table: GameMode) -> bytes:
         """The body after the name, which alone differs between those who ask for one character."""
-        body = msgspec.json.encode(self._page("", self._characters[username], tick, table))
+        body = msgspec.json.encode(self._page("", character, tick, table))
         return body.removeprefix(b'{"name":""')
 
     def _tick(self, at: datetime) -> int:
         return int((at - self.epoch).total_seconds() // TICK_S)
 
     def _stands_on(self, character: Character, table: GameMode, at: datetime) -> bool:
-        return table in _TABLES[character.mode] and at - self.epoch >= character.appears_after
+        stands = table in _TABLES[character.mode] and table not in character.absent
+        return stands and at - self.epoch >= character.appears_after
 
     def _page(self, name: str, character: Character, tick: int, table: GameMode) -> Page:
         now = timedelta(seconds=tick * TICK_S)
@@ -130,3 +142,14 @@ class World:
         if character.stale:
             return 0 if activity in _ZERO_EVEN_WHEN_STALE else -1
         return _ARENA_START if activity == _ARENA else 0
+
+
+def _tenures(everybody: Iterable[Character]) -> dict[str, tuple[_Tenure, ...]]:
+    """Who has which name when, by canonical name."""
+    found: dict[str, tuple[_Tenure, ...]] = {}
+    for character in everybody:
+        names = [(_ALWAYS_SO, character.name), *sorted(character.names.items()), (timedelta.max, "")]
+        for (start, name), (end, _) in pairwise(names):
+            username = canonical(name)
+            found[username] = (*found.get(username, ()), _Tenure(start, end, character))
+    return found

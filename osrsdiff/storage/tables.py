@@ -83,6 +83,12 @@ players = Table(
     Index(None, "reckoned_by"),  # reckoning.pending: whose history is to be gone over
     sqlite_autoincrement=True,
 )
+Index(  # leaderboards: the few who stand on none
+    "ix_players_flagged_at",
+    players.c.flagged_at,
+    sqlite_where=text("flagged_at IS NOT NULL"),
+    postgresql_where=text("flagged_at IS NOT NULL"),
+)
 
 metrics = Table(
     "metrics",
@@ -95,7 +101,8 @@ metrics = Table(
     UniqueConstraint("key"),  # metrics.ids_of: two processes that meet a new boss at once make one row
 )
 
-# One row for each look that changed something. `has_fall`: a metric fell that cannot fall.
+# One row for each look that changed something. `has_fall`: a metric fell that cannot fall. `is_partial`: it was brought
+# from elsewhere and says nothing of metrics that it did not change; NULL for a look at the whole sheet.
 snapshots = Table(
     "snapshots",
     metadata,
@@ -103,6 +110,7 @@ snapshots = Table(
     Column("taken_at", SECONDS, primary_key=True),
     Column("previous_look_at", SECONDS),
     Column("has_fall", Boolean, nullable=False),
+    Column("is_partial", Boolean),
     sqlite_with_rowid=False,
 )
 Index(  # candidates: what had been reached before a fall; whole, or SQLite would rather search the key
@@ -239,8 +247,9 @@ mode_changes = Table(
     sqlite_with_rowid=False,
 )
 
-# Names that players were given. `joined_at`: from then on the history is that of the player `merged` (its row and its
-# groups as JSON), who was tracked under the new name; both None where nobody was. `undone_at`: taken back then.
+# Names that players were given, canonical ones; `before_display`: as the old one was spelled, None where it was so.
+# `joined_at`: from then on the history is that of the player `merged` (what it takes to take it back, as JSON), who was
+# tracked under the new name; both None where nobody was. `undone_at`: taken back then.
 name_changes = Table(
     "name_changes",
     metadata,
@@ -248,13 +257,14 @@ name_changes = Table(
     _player(),
     Column("at", SECONDS, nullable=False),
     Column("before", Text, nullable=False),
+    Column("before_display", Text),
     Column("after", Text, nullable=False),
     Column("joined_at", SECONDS),
     Column("merged", Text),
     Column("forced", Boolean, nullable=False),
     Column("undone_at", SECONDS),
     Index(None, "player_id", "id"),  # renames.of_player, and the player's removal
-    Index(None, "before"),  # renames.by_old_name: who was called that
+    Index(None, "before"),  # renames.now_called: who was called that
     sqlite_autoincrement=True,
 )
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from osrsdiff.demo.clan import CLAN, STORY_LENGTH, Character
+from osrsdiff.demo.characters import Character
+from osrsdiff.demo.clan import CLAN, EVERYBODY, STORY_LENGTH
 from osrsdiff.demo.history import looks
 from osrsdiff.demo.world import World
 from osrsdiff.game.modes import GameMode
@@ -41,7 +42,9 @@ def test_nobody_sees_the_newcomer_before_it_appears() -> None:
 def test_a_look_at_another_table_sees_that_table() -> None:
     dead, end = BY_NAME["Brittle Oath"], EPOCH + STORY_LENGTH
     after_death = EPOCH + dead.frozen[GameMode.HARDCORE]
-    seen = [sheet["overall"].value for _, sheet in looks(WORLD, dead, after_death, end, EVERY, GameMode.HARDCORE)]
+    seen = [
+        sheet["overall"].value for _, sheet in looks(WORLD, dead, after_death, end, EVERY, lambda _: GameMode.HARDCORE)
+    ]
     assert len(set(seen)) == 1
 
 
@@ -58,5 +61,6 @@ def test_the_idle_never_change_after_the_first_look() -> None:
 
 
 def test_the_story_is_told_within_its_length() -> None:
-    ends = [c.appears_after for c in CLAN] + [at for c in CLAN for at in c.frozen.values()]
+    ends = [c.appears_after for c in EVERYBODY]
+    ends += [at for c in EVERYBODY for at in (*c.frozen.values(), *c.rolled_back, *c.names)]
     assert max(ends) + timedelta(days=5) < STORY_LENGTH

@@ -185,6 +185,18 @@ async def test_a_missing_skill_is_malformed(simulation: Simulation, client: Hisc
         parse(body)
 
 
+async def test_a_stale_body_is_that_of_some_time_ago(simulation: Simulation, client: HiscoresClient) -> None:
+    simulation.faults.add(Fault(FaultKind.STALE, times=1, by_s=7200))
+    assert await client.fetch("mudlark jo") == simulation.world.body("mudlark jo", NOW - timedelta(hours=2))
+    assert await client.fetch("mudlark jo") == simulation.world.body("mudlark jo", NOW)
+
+
+async def test_a_logout_comes_between_two_requests(simulation: Simulation, client: HiscoresClient) -> None:
+    simulation.faults.add(Fault(FaultKind.LOGOUT, times=1, by_s=3600))
+    assert await client.fetch("iron thimble") == simulation.world.body("iron thimble", NOW)
+    assert simulation.now() == NOW + timedelta(hours=1)
+
+
 async def test_the_missing_skill_and_the_new_boss_can_be_named(simulation: Simulation, client: HiscoresClient) -> None:
     simulation.faults.add(Fault(FaultKind.MISSING_SKILL, metric="Sailing", times=1))
     simulation.faults.add(Fault(FaultKind.NEW_BOSS, metric="Agility", times=1))
@@ -240,7 +252,17 @@ async def test_requests_are_counted_by_canonical_name(http: ClientSession) -> No
     for name in ("Brass Heron", "brass_heron", "nobody", "not;valid"):
         await status_of(http, path(name))
     async with http.get("/_control/requests") as response:
-        assert await response.json() == {"total": 3, "by_name": {"brass heron": 2, "nobody": 1}}
+        assert await response.json() == {
+            "total": 3,
+            "by_name": {"brass heron": 2, "nobody": 1},
+            "by_table": {"regular": 3},
+        }
+
+
+async def test_requests_are_counted_by_table(simulation: Simulation, http: ClientSession) -> None:
+    for table in ("hiscore_oldschool", "hiscore_oldschool_ironman", "hiscore_oldschool_ironman"):
+        await status_of(http, path("Iron_Thimble", table))
+    assert simulation.asked == {("iron thimble", GameMode.REGULAR): 1, ("iron thimble", GameMode.IRONMAN): 2}
 
 
 async def test_two_simulations_run_side_by_side(simulation: Simulation) -> None:

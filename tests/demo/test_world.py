@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -10,8 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from osrsdiff.demo.clan import CLAN, Character
+from osrsdiff.demo.characters import DAILY, EVENINGS, SELDOM, WEEKENDS, Character
+from osrsdiff.demo.clan import CLAN
+from osrsdiff.demo.crowd import iron_character
 from osrsdiff.demo.pages import ActivityRow, Page, SkillRow
+from osrsdiff.demo.rhythm import ALWAYS, NEVER
 from osrsdiff.demo.world import DEFAULT_EPOCH, TICK_S, World
 from osrsdiff.errors import InvalidUsername
 from osrsdiff.game.levels import level_for_xp
@@ -24,6 +28,7 @@ from osrsdiff.hiscores.parser import parse
 EPOCH = datetime(2026, 9, 7, tzinfo=UTC)
 WORLD = World(epoch=EPOCH)
 LATE = EPOCH + timedelta(days=34)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EVERYBODY = [pytest.param(character, id=character.name) for character in CLAN]
 
 
@@ -329,6 +334,63 @@ def test_a_name_outside_the_rules_is_refused(name: str) -> None:
         WORLD.page(name, LATE)
 
 
+# --- what happens to characters
+
+
+def otter(**given: object) -> Character:
+    return Character(name="Otter", story="", rhythm=ALWAYS, levels=(60, 70), trains={"Fishing": 700_000}, **given)  # type: ignore[arg-type]
+
+
+def fishing(world: World, name: str, at: timedelta) -> int | None:
+    found = world.page(name, EPOCH + at)
+    return None if found is None else skill(found, "Fishing")[2]
+
+
+def test_a_character_plays_on_under_its_new_name_and_leaves_the_old_one_to_another() -> None:
+    renamed = otter(names={10 * DAY: "Vole"})
+    heir = Character(
+        name="Heir", story="", rhythm=ALWAYS, levels=(1, 5), names={20 * DAY: "Otter"}, appears_after=15 * DAY
+    )
+    world = World(clan=[renamed, heir], epoch=EPOCH)
+    ever = World(clan=[otter()], epoch=EPOCH)
+    for days, holders in {9: ["Otter"], 10: ["Vole"], 16: ["Vole", "Heir"], 20: ["Otter", "Vole"]}.items():
+        assert [name for name in ("Otter", "Vole", "Heir") if fishing(world, name, days * DAY)] == holders
+    assert fishing(world, "Otter", 9 * DAY) == fishing(ever, "Otter", 9 * DAY)
+    assert fishing(world, "Vole", 20 * DAY) == fishing(ever, "Otter", 20 * DAY)
+    assert fishing(world, "Otter", 20 * DAY) != fishing(ever, "Otter", 20 * DAY)
+
+
+def test_a_rollback_takes_back_some_hours_and_then_the_game_goes_on() -> None:
+    world = World(clan=[otter(rolled_back={5 * DAY: 6 * HOUR})], epoch=EPOCH)
+    ever = World(clan=[otter()], epoch=EPOCH)
+    for hours in (1, 119):
+        assert fishing(world, "Otter", hours * HOUR) == fishing(ever, "Otter", hours * HOUR)
+    for hours in (120, 125, 400):
+        assert fishing(world, "Otter", hours * HOUR) == pytest.approx(
+            fishing(ever, "Otter", (hours - 6) * HOUR), abs=TICK_S
+        )
+
+
+def test_a_table_that_somebody_is_missing_from_says_nothing_of_the_others() -> None:
+    lost = otter(mode=GameMode.HARDCORE, absent=frozenset({GameMode.REGULAR}))
+    world = World(clan=[lost], epoch=EPOCH)
+    on = {table for table in GameMode if world.page("Otter", LATE, table) is not None}
+    assert on == {GameMode.IRONMAN, GameMode.HARDCORE}
+
+
+def test_the_clan_tells_of_a_name_that_changes_hands() -> None:
+    first, between, last = (EPOCH + timedelta(days=day) for day in (24, 27, 34))
+    assert WORLD.page("Drift Otter", between) is None
+    assert overall_xp("Otter Adrift", between, GameMode.REGULAR) > overall_xp("Drift Otter", first, GameMode.REGULAR)
+    assert overall_xp("Drift Otter", last, GameMode.REGULAR) < overall_xp("Otter Adrift", last, GameMode.REGULAR) / 5
+
+
+def test_the_clan_tells_of_a_rollback() -> None:
+    before, after = (overall_xp("Tidal Vole", EPOCH + timedelta(days=23, hours=h), GameMode.REGULAR) for h in (21, 22))
+    assert after < before
+    assert overall_xp("Tidal Vole", LATE, GameMode.REGULAR) > before
+
+
 # --- kinds of unranked
 
 
@@ -385,6 +447,17 @@ def test_an_hour_changes_exactly_five_metrics_of_a_bench_player(number: int) -> 
     changed = [metric for metric, reading in after.items() if reading.value != before.sheet[metric].value]
     assert len(changed) == 5
     assert "overall" in changed
+
+
+def test_ironmen_for_measuring_stand_on_their_tables_and_play_in_equal_parts() -> None:
+    everybody = [iron_character(number) for number in range(1_000)]
+    assert Counter(one.rhythm for one in everybody) == dict.fromkeys((DAILY, EVENINGS, WEEKENDS, SELDOM, NEVER), 200)
+    kinds = {GameMode.IRONMAN: 750, GameMode.HARDCORE: 200, GameMode.ULTIMATE: 50}
+    assert Counter(one.mode for one in everybody) == kinds
+    for number in (0, 5, 25, 999_999):
+        mode = iron_character(number).mode
+        assert WORLD.page(f"Iron_{number}", LATE, mode) is not None
+        assert values(page(f"iron {number}", LATE, mode)) == values(page(f"iron {number}", LATE))
 
 
 def test_the_default_world_began_in_the_past() -> None:
