@@ -30,6 +30,8 @@ from osrsdiff.errors import RedisUnreachable
 from osrsdiff.scheduling.broker import StreamBroker
 from osrsdiff.scheduling.constants import (
     ASKED_AT,
+    CHECK_MODE_TASK,
+    CHECK_MODES_TASK,
     FETCH_TASK,
     FIXED_JOBS,
     NEVER_LATE,
@@ -43,6 +45,8 @@ from osrsdiff.scheduling.outage import AWAY
 from osrsdiff.tracking import jobs
 from osrsdiff.tracking.fetch import fetch_player, open_fetcher
 from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.mode_checks import check_mode
+from osrsdiff.tracking.mode_rounds import is_more_due
 from osrsdiff.tracking.retries import Due
 
 log = logs.get(__name__)
@@ -90,6 +94,14 @@ async def fetch_player_hiscores_task(
     return None if report is None else msgspec.to_builtins(report)
 
 
+async def check_game_mode_task(player_id: int, context: Annotated[Context, TaskiqDepends()]) -> dict[str, Any] | None:
+    """Checks one player's game mode; the report of it as plain values, None where the player is gone."""
+    message, state = context.message, context.state
+    async with state.instance.asked.checking(player_id, message.task_id):
+        report = await jobs.by_the_clock(check_mode(state.fetcher, player_id))
+    return None if report is None else msgspec.to_builtins(report)
+
+
 async def reconcile_schedules_task(context: Annotated[Context, TaskiqDepends()]) -> None:
     """Mends what does not agree between the database and the schedules."""
     await _run(context, jobs.run_reconcile)
@@ -103,6 +115,19 @@ async def prune_failures_task(context: Annotated[Context, TaskiqDepends()]) -> N
 async def reckon_history_task(context: Annotated[Context, TaskiqDepends()]) -> None:
     """Reckons records and achievements of histories that no look has kept up with."""
     await _run(context, jobs.run_reckoning)
+
+
+async def check_game_mode_downgrades_task(context: Annotated[Context, TaskiqDepends()]) -> None:
+    """Checks the game modes that are due, mostly of ironmen once a day, and asks for another run while there are more.
+
+    While it goes on it keeps its place, so that no second one begins: that would only take a fetch's.
+    """
+    instance: Instance = context.state.instance
+    async with instance.asked.running(context.message.task_name, context.message.task_id):
+        report = await jobs.by_the_clock(jobs.run_mode_checks(instance, context.state.fetcher))
+    if report is not None and await jobs.by_the_clock(is_more_due(context.state.fetcher, report.visited)):
+        with suppress(RedisUnreachable):
+            await instance.asked.job(CHECK_MODES_TASK)
 
 
 async def _run(context: Context, job: Callable[[Instance], Awaitable[object]]) -> None:
@@ -154,6 +179,8 @@ def _configured_instance() -> Instance:
 def _with_tasks(instance: Instance) -> StreamBroker:
     broker = instance.broker
     broker.register_task(fetch_player_hiscores_task, FETCH_TASK)
+    broker.register_task(check_game_mode_task, CHECK_MODE_TASK)
+    broker.register_task(check_game_mode_downgrades_task, CHECK_MODES_TASK, schedule=[_fixed(CHECK_MODES_TASK)])
     broker.register_task(reconcile_schedules_task, RECONCILE_TASK, schedule=[_fixed(RECONCILE_TASK)])
     broker.register_task(prune_failures_task, PRUNE_TASK, schedule=[_fixed(PRUNE_TASK)])
     broker.register_task(reckon_history_task, RECKON_TASK, schedule=[_fixed(RECKON_TASK)])

@@ -12,7 +12,7 @@ from taskiq.abc.broker import AsyncBroker
 from taskiq.exceptions import SendTaskError
 
 from osrsdiff import worker
-from osrsdiff.scheduling.constants import FETCH_TASK, FIXED_JOBS, NEVER_LATE, PRUNE_TASK
+from osrsdiff.scheduling.constants import CHECK_MODE_TASK, FETCH_TASK, FIXED_JOBS, NEVER_LATE, PRUNE_TASK
 from osrsdiff.scheduling.fixed import FixedJobSource
 from osrsdiff.scheduling.source import PlayerScheduleSource
 from osrsdiff.storage import jobs as job_runs
@@ -37,7 +37,7 @@ def test_importing_registers_nothing() -> None:
 
 def test_the_broker_has_its_tasks_and_has_not_connected(no_instance: Path) -> None:
     broker = worker.create_broker()
-    assert set(broker.local_task_registry) == {FETCH_TASK, *FIXED_JOBS}
+    assert set(broker.local_task_registry) == {FETCH_TASK, CHECK_MODE_TASK, *FIXED_JOBS}
     assert broker.local_task_registry[FETCH_TASK].original_func is worker.fetch_player_hiscores_task
     assert list(no_instance.iterdir()) == []
 

@@ -4,6 +4,9 @@ The budget is a bucket (GCRA): `requests_per_second`, and `burst` at once after 
 slot and sleeps until it comes. The breaker opens when the hiscores are in trouble: then nobody asks until its pause is
 over, and after it one probe at a time until one succeeds. Time is Redis' own, so hosts need no common clock.
 
+What can wait is a lower class, `spare`: it gets a slot only where the bucket is full, nobody else having taken from it
+for a while, so that it never makes a scheduled fetch wait for more than one request.
+
 A Redis that was emptied has forgotten what it gave away. So a new bucket has no burst, and a slot of an old one that
 was waited for is void.
 
@@ -37,10 +40,11 @@ KEPT_S = 86_400.0
 MOST_AT_ONCE = 100
 """Takes and releases in one round trip: Redis serves nobody else meanwhile."""
 
-_Ask = Literal["take", "release"]
+_Ask = Literal["take", "spare", "release"]
 _Answer = tuple[int, int, int, int]
 
 _REDIS_AWAY_S = 15.0
+_SPARE_ASKS_EACH_S = 0.1
 # shorter waits are over before anybody's trouble could be known
 _RECHECK_FROM_S = 0.05
 
@@ -55,9 +59,10 @@ local failures, probe = tonumber(breaker[3] or '0'), tonumber(breaker[4] or '0')
 local open = since <= now and now < till
 """
 
-# Takes and releases in the order in which they were asked for: KEYS[3] and on, '' where nobody is named. Gives for each
-# {1, wait, since, epoch}: the slot is the caller's in `wait`; {0, wait, 0, 0}: nothing was taken, ask again in `wait`;
-# {-1, 0, 0, 0}: nothing was taken, somebody is asking for this very name; {1, 0, 0, 0} for what is released
+# Takes, spare ones too, and releases in the order in which they were asked for: KEYS[3] and on, '' where nobody is
+# named. Gives for each {1, wait, since, epoch}: the slot is the caller's in `wait`; {0, wait, 0, 0}: nothing was taken,
+# ask again in `wait`; {-1, 0, 0, 0}: nothing was taken, somebody is asking for this very name; {1, 0, 0, 0} for what is
+# released
 _ROUND = (
     _NOW
     + """
@@ -70,11 +75,12 @@ local epoch = tonumber(budget[3] or now)
 slot = math.max(now, slot - math.max(0, at - now))
 local given = false
 
-local function take(asking)
+local function take(asking, spare)
   if asking ~= '' and redis.call('EXISTS', asking) == 1 then return {-1, 0, 0, 0} end
   if open then return {0, till - now, 0, 0} end
   if since > 0 and now < probe and probe - now <= max_wait + lease then return {0, probe - now, 0, 0} end
   local wait = math.max(0, math.ceil(slot - (burst - 1) * interval - now))
+  if spare and slot > now then return {0, math.ceil(slot - now), 0, 0} end
   if wait > max_wait then return {0, wait, 0, 0} end
   slot = slot + interval
   given = true
@@ -93,7 +99,8 @@ end
 
 local answers = {}
 for place = 3, #KEYS do
-  answers[place - 2] = (ARGV[place + 4] == 'take' and take or release)(KEYS[place])
+  local kind = ARGV[place + 4]
+  answers[place - 2] = kind == 'release' and release(KEYS[place]) or take(KEYS[place], kind == 'spare')
 end
 if given then
   redis.call('HSET', KEYS[2], 'slot', stored(slot), 'at', stored(now), 'epoch', stored(epoch))
@@ -183,8 +190,24 @@ class RequestBudget:
         Raises UnderWay where the name is being asked for, Deferred where Redis is away and, its `retry_after_s` set,
         where the slot is too far away or the breaker is open or has opened during the wait.
         """
+        await self._take("take", name)
+
+    async def take_spare(self, patience_s: float) -> None:
+        """Returns when one request may go out for which nobody else has to wait. Raises Deferred after `patience_s`."""
+        while True:
+            try:
+                return await self._take("spare", None)
+            except Deferred as error:
+                wait_s = max(error.retry_after_s or 0.0, _SPARE_ASKS_EACH_S) * random.uniform(1.0, 1.2)
+                if wait_s > patience_s:
+                    await sleep(max(patience_s, 0.0))
+                    raise
+            await sleep(wait_s)
+            patience_s -= wait_s
+
+    async def _take(self, kind: _Ask, name: str | None) -> None:
         try:
-            while not await self._took(name):
+            while not await self._took(kind, name):
                 pass  # the slot was of a budget that Redis has forgotten
         except (RedisError, OSError) as error:
             raise Deferred("Redis is away, so nobody knows the pace", retry_after_s=_REDIS_AWAY_S) from error
@@ -233,9 +256,9 @@ class RequestBudget:
         )
         return answers
 
-    async def _took(self, name: str | None) -> bool:
+    async def _took(self, kind: _Ask, name: str | None) -> bool:
         """Waits for the next slot; whether it may be used."""
-        taken, wait_us, breaker, epoch = await self._rounds.do(("take", "" if name is None else self._asking + name))
+        taken, wait_us, breaker, epoch = await self._rounds.do((kind, "" if name is None else self._asking + name))
         if taken < 0:
             raise UnderWay(f"another request about {name} is under way")
         if not taken:

@@ -1,14 +1,17 @@
 """Names that scheduler, workers and whoever looks at the schedules share. No task function: a name is enough."""
 
 FETCH_TASK = "fetch_player_hiscores"
+CHECK_MODE_TASK = "check_game_mode"
 RECONCILE_TASK = "reconcile_schedules"
 PRUNE_TASK = "prune_failures"
 RECKON_TASK = "reckon_history"
+CHECK_MODES_TASK = "check_game_mode_downgrades"
 
 FIXED_JOBS = {
     RECONCILE_TASK: "*/10 * * * *",
     PRUNE_TASK: "20 3 * * *",
     RECKON_TASK: "5-59/10 * * * *",
+    CHECK_MODES_TASK: "0 2 * * *",
 }
 """Cron (UTC) of each job that does not depend on a player; its schedule id is its name."""
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import bindparam, func, insert, null, select, update
+from sqlalchemy import Text, bindparam, func, insert, null, select, update
 from sqlalchemy.sql.dml import Update
 
 from osrsdiff.errors import Outcome
 from osrsdiff.game.levels import level_at
 from osrsdiff.game.metrics import Metric
+from osrsdiff.game.modes import shows_own_row
 from osrsdiff.game.snapshots import Difference, Reading, State
 from osrsdiff.storage import players as players_table
 from osrsdiff.storage import sheets
@@ -55,13 +56,16 @@ _PLAYER_AND_STATE = (
     .where(players.c.id == _player_id)
 )
 
-# Finds no row for a player who is being removed, instead of failing on it.
+# Finds no row for a player who is being removed or was renamed meanwhile: the look is then somebody else's.
 _FIRST_STATE = (
     insert(player_states)
     .from_select(
         ["player_id", "version", "looked_at", "taken_at", "sheet"],
         select(players.c.id, _version, _looked_at, _looked_at, _sheet)
-        .where(players.c.id == _player_id)
+        .where(
+            players.c.id == _player_id,
+            players.c.username == func.coalesce(bindparam("asked_for", type_=Text), players.c.username),
+        )
         .with_for_update(read=True, key_share=True),
     )
     .ext(OnConflict(["player_id"]))
@@ -109,7 +113,11 @@ def _looked(**values: object) -> Update:
 
 _STATE_CHANGED = _next_state(taken_at=_looked_at)
 _STATE_UNCHANGED = _next_state()
-_PLAYER_CHANGED = _looked(last_changed_at=_looked_at)
+_PLAYER_CHANGED = _looked(
+    last_changed_at=_looked_at,
+    mode_checked_at=func.coalesce(bindparam("mode_checked_at", type_=SECONDS), players.c.mode_checked_at),
+    fell_at=func.coalesce(bindparam("fell_at", type_=SECONDS), players.c.fell_at),
+)
 _PLAYER_UNCHANGED = _looked()
 
 _CHANGED_AT = select(
@@ -144,15 +152,20 @@ async def store_look(
     expected_version: int,
     new_metrics: Sequence[Metric] = (),
     further: Further = lambda _: (),
+    asked_for: str | None = None,
+    is_own_table: bool = False,
 ) -> bool:
     """Stores a look that was compared with the state of `expected_version` (0: no state yet).
 
     False, and nothing stored, where the player has another state by now or is gone. A look that changed nothing makes
     no history: it only moves the state's ranks and times. `new_metrics`: those that the game's own list lacks, as the
-    hiscores spell them. `further`: what is stored with the look, or not at all.
+    hiscores spell them. `further`: what is stored with the look, or not at all. `asked_for`: the name that was looked
+    up; a first look is stored only where it is the player's still (later ones have a version that a rename moves on).
+    `is_own_table`: the table is one that only a player of this mode moves on in, so what was gained shows the mode.
     """
     ids = await ids_of(conn, difference.sheet.keys(), new_metrics, at=difference.looked_at, are_guesses=False)
-    return await conn.run_all([*_look(player_id, difference, expected_version, ids), *further(ids)])
+    look = _look(player_id, difference, expected_version, ids, asked_for, is_own_table)
+    return await conn.run_all([*look, *further(ids)])
 
 
 async def store_look_together(
@@ -163,11 +176,14 @@ async def store_look_together(
     expected_version: int,
     new_metrics: Sequence[Metric] = (),
     further: Further = lambda _: (),
+    asked_for: str | None = None,
+    is_own_table: bool = False,
 ) -> bool:
     """Stores a look as `store_look` does, but with a commit that looks of other players may share."""
     if are_stored(db.metrics, difference.sheet.keys(), new_metrics):
         ids = db.metrics.ids
-        return await db.write_together([*_look(player_id, difference, expected_version, ids), *further(ids)])
+        look = _look(player_id, difference, expected_version, ids, asked_for, is_own_table)
+        return await db.write_together([*look, *further(ids)])
     async with db.writing() as conn:
         return await store_look(
             conn,
@@ -176,6 +192,8 @@ async def store_look_together(
             expected_version=expected_version,
             new_metrics=new_metrics,
             further=further,
+            asked_for=asked_for,
+            is_own_table=is_own_table,
         )
 
 
@@ -202,15 +220,26 @@ async def _state_of(conn: Connection, row: Row) -> State:
     return State(version, moment(looked_at), moment(taken_at), sheets.readings(stored, named))
 
 
-def _look(player_id: int, difference: Difference, expected_version: int, ids: Mapping[str, int]) -> list[Step]:
+def _look(
+    player_id: int,
+    difference: Difference,
+    expected_version: int,
+    ids: Mapping[str, int],
+    asked_for: str | None,
+    is_own_table: bool,
+) -> list[Step]:
     is_snapshot = bool(difference.changes) or difference.is_first_look
+    looked_at = seconds(difference.looked_at)
     look = {
         "player_id": player_id,
         "expected_version": expected_version,
         "version": expected_version + 1,
-        "looked_at": seconds(difference.looked_at),
+        "looked_at": looked_at,
         "sheet": sheets.encode(difference.sheet, ids),
         "outcome": (Outcome.CHANGED if difference.changes else Outcome.UNCHANGED).value,
+        "asked_for": asked_for,
+        "mode_checked_at": looked_at if is_own_table and shows_own_row(difference) else None,
+        "fell_at": looked_at if has_fall(difference) else None,
     }
     if not is_snapshot:
         return [Step(_STATE_UNCHANGED, look, must_hit=True), Step(_PLAYER_UNCHANGED, look)]
@@ -228,6 +257,11 @@ def _snapshot(player_id: int, difference: Difference, ids: Mapping[str, int]) ->
     return [Step(SNAPSHOT, snapshot_row(player_id, difference)), Step(CHANGE, rows), Step(_CURRENT_VALUE, listed)]
 
 
+def has_fall(difference: Difference) -> bool:
+    """Whether something fell that can't fall."""
+    return any(change.fell for change in difference.changes)
+
+
 def snapshot_row(player_id: int, difference: Difference) -> Params:
     """What SNAPSHOT takes for a look that changed something."""
     previous = difference.previous_look_at
@@ -235,7 +269,7 @@ def snapshot_row(player_id: int, difference: Difference) -> Params:
         "player_id": player_id,
         "looked_at": seconds(difference.looked_at),
         "previous_look_at": seconds(previous) if previous else None,
-        "has_fall": any(change.fell for change in difference.changes),
+        "has_fall": has_fall(difference),
     }
 
 

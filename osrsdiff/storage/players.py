@@ -22,7 +22,8 @@ class Player(Struct, frozen=True):
     `missing_since`: the first of the answers in a row that the player is not ranked; None since the last data.
     `mode_since`: when its table became that of `game_mode`, None: always. `mode_checked_at`: when the mode was last
     shown to be right, None: never. `flagged_at`: the look that somebody has to review. `fell_at`: the last one at which
-    something fell that can't fall.
+    something fell that can't fall. `mode_pending`: another mode that a look at the tables found at `mode_pending_at`;
+    that time alone says when they gave no answer.
     """
 
     id: int
@@ -43,6 +44,8 @@ class Player(Struct, frozen=True):
     mode_checked_at: datetime | None = None
     flagged_at: datetime | None = None
     fell_at: datetime | None = None
+    mode_pending: GameMode | None = None
+    mode_pending_at: datetime | None = None
 
 
 class PlayerCounts(Struct, frozen=True):
@@ -87,7 +90,10 @@ _PAGE = (
     .order_by(_c.username)
     .limit(bindparam("most", type_=Integer))
 )
-_PAGE_OF_ACTIVITY = _PAGE.where(_c.is_active == bindparam("is_active", type_=Boolean))
+_PAGE_OF_SOME = _PAGE.where(
+    _c.is_active == func.coalesce(bindparam("is_active", type_=Boolean), _c.is_active),
+    _c.game_mode == func.coalesce(bindparam("game_mode", type_=Text), _c.game_mode),
+)
 _PAGE_BY_ID = select(*COLUMNS).where(_c.id > bindparam("after")).order_by(_c.id).limit(bindparam("most", type_=Integer))
 _COUNT = select(_c.is_active, _c.fetch_interval_minutes, func.count()).group_by(_c.is_active, _c.fetch_interval_minutes)
 _is_missing = and_(
@@ -124,7 +130,7 @@ _ATTEMPTED = _setting(
         (bindparam("missing", type_=Boolean), func.coalesce(_c.missing_since, bindparam("at", type_=SECONDS))),
         else_=_c.missing_since,
     ),
-)
+).where(_c.username == func.coalesce(bindparam("asked_for", type_=Text), _c.username))
 
 
 async def add(
@@ -166,12 +172,20 @@ async def by_schedule_id(conn: Connection, schedule_id: str) -> Player | None:
     return of_row(row) if row else None
 
 
-async def page(conn: Connection, *, after: str | None, limit: int, is_active: bool | None = None) -> list[Player]:
-    """The next `limit` players by username, from the first one past `after`; `is_active` None takes both kinds."""
+async def page(
+    conn: Connection,
+    *,
+    after: str | None,
+    limit: int,
+    is_active: bool | None = None,
+    game_mode: GameMode | None = None,
+) -> list[Player]:
+    """The next `limit` players by username, from the first one past `after`; None takes any activity, any mode."""
     params = {"after": after or "", "most": limit}
-    if is_active is None:
+    if is_active is None and game_mode is None:
         return [of_row(row) for row in await conn.all(_PAGE, params)]
-    return [of_row(row) for row in await conn.all(_PAGE_OF_ACTIVITY, {**params, "is_active": is_active})]
+    some = {**params, "is_active": is_active, "game_mode": None if game_mode is None else game_mode.value}
+    return [of_row(row) for row in await conn.all(_PAGE_OF_SOME, some)]
 
 
 async def page_by_id(conn: Connection, *, after: int, limit: int) -> list[Player]:
@@ -195,14 +209,20 @@ async def set_interval(conn: Connection, player_id: int, minutes: int) -> None:
     await conn.run(_SET_INTERVAL, {"player_id": player_id, "given": minutes})
 
 
-async def record_attempt(conn: Connection, player_id: int, *, at: datetime, outcome: Outcome) -> bool:
-    """Notes a fetch that gave no data, one more failure in a row; False where the player is gone."""
+async def record_attempt(
+    conn: Connection, player_id: int, *, at: datetime, outcome: Outcome, asked_for: str | None = None
+) -> bool:
+    """Notes a fetch that gave no data, one more failure in a row; False where the player is gone.
+
+    `asked_for`: the name that was looked up; False, too, where the player is called otherwise by now.
+    """
     missing = outcome is Outcome.NOT_RANKED
     attempt = {
         "player_id": player_id,
         "at": seconds(at),
         "outcome": outcome.value,
         "missing": missing,
+        "asked_for": asked_for,
     }
     return await conn.run(_ATTEMPTED, attempt) > 0
 
@@ -256,4 +276,6 @@ def of_row(row: Row) -> Player:
         mode_checked_at=moment_or_none(row[15]),
         flagged_at=moment_or_none(row[16]),
         fell_at=moment_or_none(row[17]),
+        mode_pending=GameMode(row[18]) if row[18] else None,
+        mode_pending_at=moment_or_none(row[19]),
     )

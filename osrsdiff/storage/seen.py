@@ -9,6 +9,7 @@ answer has in the old spelling until the player's next look.
 from msgspec import Struct
 from sqlalchemy import bindparam, select
 
+from osrsdiff.game.reckoning import RULES
 from osrsdiff.storage.connection import Connection, Row
 from osrsdiff.storage.players import COLUMNS, Player, of_row
 from osrsdiff.storage.tables import player_states, players
@@ -30,6 +31,14 @@ class Seen(Struct, frozen=True, gc=False):
     def player(self) -> Player:
         """The player."""
         return of_row(self.row[: len(COLUMNS)])
+
+    @property
+    def is_reckoned(self) -> bool:
+        """Whether the records and achievements are those of the whole history, by the present rules.
+
+        Who is flagged is not reckoned until that is decided.
+        """
+        return self.player.last_look_at is None or self.row[len(COLUMNS)] == RULES
 
 
 async def by_username(conn: Connection, username: str) -> Seen | None:

@@ -30,6 +30,11 @@ def encode(sheet: Sheet, ids: Mapping[str, int]) -> bytes:
     return _encoder.encode({ids[key]: (r.value, r.rank, r.level, codes[r.unranked]) for key, r in sheet.items()})
 
 
+def pack(stored: Stored) -> bytes:
+    """What `decode` gives, as it is stored."""
+    return _encoder.encode(stored)
+
+
 def decode(stored: bytes) -> Stored:
     """What was stored, by metric id."""
     return _decoder.decode(stored)

@@ -3,14 +3,11 @@
 `fetch_player` is the six steps in order. No database connection is held while waiting for the network.
 """
 
-import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 import anyio
 from msgspec import Struct
@@ -20,46 +17,36 @@ from osrsdiff.errors import (
     DatabaseBusy,
     DatabaseUnreachable,
     FetchError,
-    Malformed,
-    NameRefused,
-    NotRanked,
     OsrsdiffError,
     Outcome,
-    RateLimited,
     RedisUnreachable,
-    Unavailable,
     UnderWay,
 )
 from osrsdiff.game.absence import is_not_found
 from osrsdiff.game.events import not_found
-from osrsdiff.game.snapshots import State, missing_skills
-from osrsdiff.hiscores.budget import PROBE_S, RequestBudget
-from osrsdiff.hiscores.client import HiscoresClient
-from osrsdiff.hiscores.parser import Observation, parse
+from osrsdiff.game.modes import GameMode
+from osrsdiff.game.snapshots import State
+from osrsdiff.hiscores.budget import RequestBudget
 from osrsdiff.storage import events, failures, history
 from osrsdiff.storage import players as table
 from osrsdiff.storage.connection import Connection
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import looks
-from osrsdiff.tracking.instance import Instance, longest_wait_s
+from osrsdiff.tracking.asking import Answer, look
+from osrsdiff.tracking.fetcher import TIMEOUT_S as TIMEOUT_S
+from osrsdiff.tracking.fetcher import Clock as Clock
+from osrsdiff.tracking.fetcher import Fetcher as Fetcher
+from osrsdiff.tracking.fetcher import Retries, noted_as_under_way
+from osrsdiff.tracking.fetcher import open_fetcher as open_fetcher
+from osrsdiff.tracking.fetcher import utc_now as utc_now
+from osrsdiff.tracking.mode_notes import ask_for_check, needs_check, note_other_table
 from osrsdiff.tracking.retries import Due, Fire, beat_after, fire_after, soon
 
 log = logs.get(__name__)
 
-TIMEOUT_S = 8.0
-"""Of one request. A stopping worker waits less long: what is under way then is given back, and done by the next one."""
 _LOOK_AGAIN_S = 0.25
-_STOPPED_WITHIN_S = 1.0
 _CLOCKS_DIFFER = timedelta(minutes=1)
-
-Clock = Callable[[], datetime]
-"""Gives the time, aware and in UTC."""
-
-
-def utc_now() -> datetime:
-    """What time it is."""
-    return datetime.now(UTC)
 
 
 class FetchReport(Struct, frozen=True):
@@ -77,55 +64,6 @@ class FetchReport(Struct, frozen=True):
     joined: bool = False
 
 
-class Retries(Protocol):
-    """Whoever can move a player's next fire."""
-
-    async def retry_player(
-        self, player_id: int, at: float, *, beat: int | None = None, retry: int = 0, only_sooner: bool = False
-    ) -> datetime | None:
-        """Moves the next fire to the epoch second `at`; it still belongs to `beat`, tried `retry` times before.
-
-        `only_sooner`: not where it comes before, or was moved already. When it comes; None where nothing is scheduled.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Fetcher:
-    """What a fetch needs.
-
-    `most_retries`: after so many of them the next beat is soon enough. `patience_s`: a fetch by hand waits so long for
-    another one of the same player. `reckons`: whether looks set records, reach achievements and tell events.
-    `clock`: what looks are dated by. `under_way`: the tasks that fetch just now.
-    """
-
-    db: Database
-    client: HiscoresClient
-    budget: RequestBudget
-    schedules: Retries
-    most_retries: int
-    patience_s: float
-    reckons: bool = True
-    clock: Clock = utc_now
-    under_way: set[asyncio.Task[object]] = field(default_factory=set)
-
-
-@asynccontextmanager
-async def open_fetcher(instance: Instance) -> AsyncIterator[Fetcher]:
-    """What fetches need in this process: one HTTP session, and the budget that all processes share.
-
-    At the end, what is still under way is stopped: it says nothing of the hiscores, and keeps nobody's name.
-    """
-    hiscores = instance.config.hiscores
-    async with HiscoresClient(hiscores.base_url, hiscores.contact, total_timeout_s=TIMEOUT_S) as client:
-        patience_s = longest_wait_s(instance.config) + PROBE_S
-        budget, schedules = instance.budget(), instance.schedules
-        fetcher = Fetcher(instance.db, client, budget, schedules, hiscores.retries, patience_s)
-        try:
-            yield fetcher
-        finally:
-            await _stop(fetcher.under_way)
-
-
 async def fetch_player(
     fetcher: Fetcher, player_id: int, due: Due | None = None, *, asked_at: float | None = None
 ) -> FetchReport | None:
@@ -135,32 +73,13 @@ async def fetch_player(
     do, and one that is under way is waited for. None is returned where there was nothing to do: the player is gone,
     was paused meanwhile, or was looked at since the schedule fell due.
     """
-    with _noted_as_under_way(fetcher):
+    with noted_as_under_way(fetcher):
         try:
             if due is not None:
                 return await _fetched(fetcher, player_id, due, None)
             return await _by_hand(fetcher, player_id, asked_at)
         except (DatabaseUnreachable, DatabaseBusy) as error:
             return await _put_off(fetcher.schedules, player_id, due, error)
-
-
-@contextmanager
-def _noted_as_under_way(fetcher: Fetcher) -> Iterator[None]:
-    task: asyncio.Task[object] | None = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("a fetch runs in an asyncio task")
-    fetcher.under_way.add(task)
-    try:
-        yield
-    finally:
-        fetcher.under_way.discard(task)
-
-
-async def _stop(tasks: set[asyncio.Task[object]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=_STOPPED_WITHIN_S)
 
 
 async def _by_hand(fetcher: Fetcher, player_id: int, asked_at: float | None) -> FetchReport | None:
@@ -188,8 +107,8 @@ async def _fetched(fetcher: Fetcher, player_id: int, due: Due | None, asked_at: 
     started = time.monotonic()
     try:
         async with _request(fetcher.budget, player.username):
-            observation, looked_at = await _look(fetcher, player, state)
-            report = await _store(fetcher, player, state, observation, looked_at)
+            answer = await look(fetcher, player, state)
+            report = await _store(fetcher, player, state, answer)
         await _found_again(fetcher, player)
     except FetchError as error:
         if due is None and isinstance(error, UnderWay):
@@ -237,34 +156,21 @@ async def _request(budget: RequestBudget, username: str) -> AsyncIterator[None]:
         await budget.release(username)
 
 
-async def _look(fetcher: Fetcher, player: Player, state: State | None) -> tuple[Observation, datetime]:
-    """What the hiscores say, and when they said it: storing may wait for long, as while a laptop sleeps."""
-    try:
-        body = await fetcher.client.fetch(player.username)
-        looked_at = fetcher.clock()
-        observation = parse(body)
-    except FetchError as error:
-        await _tell(fetcher.budget, error)
-        raise
-    await fetcher.budget.succeeded()
-    if missing := missing_skills(state, observation.sheet):
-        raise Malformed(f"the answer lacks {', '.join(missing)}, which this player had")
-    return observation, looked_at
-
-
-async def _tell(budget: RequestBudget, error: FetchError) -> None:
-    """Tells all workers what an answer without data says of the hiscores themselves."""
-    match error:
-        case RateLimited() | Unavailable(opens_breaker=True):
-            await budget.troubled(error.retry_after_s)
-        case NotRanked() | NameRefused() | Malformed():
-            await budget.succeeded()
-
-
-async def _store(
-    fetcher: Fetcher, player: Player, state: State | None, observation: Observation, looked_at: datetime
-) -> FetchReport:
-    found = await looks.store(fetcher.db, player.id, state, observation, looked_at, reckons=fetcher.reckons)
+async def _store(fetcher: Fetcher, player: Player, state: State | None, answer: Answer) -> FetchReport:
+    is_own_table = answer.table is player.game_mode
+    found = await looks.store(
+        fetcher.db,
+        player,
+        state,
+        answer.observation,
+        answer.at,
+        reckons=fetcher.reckons,
+        is_own_table=is_own_table and answer.table is not GameMode.REGULAR,
+    )
+    if not is_own_table:
+        await note_other_table(fetcher, player, answer)
+    if needs_check(player, found):
+        await ask_for_check(fetcher)
     outcome = Outcome.CHANGED if found.changes else Outcome.UNCHANGED
     return FetchReport(player.id, outcome, len(found.changes), found.is_first_look)
 

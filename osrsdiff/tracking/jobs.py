@@ -11,13 +11,16 @@ from msgspec import Struct
 
 from osrsdiff import logs
 from osrsdiff.errors import JobNotFound, OsrsdiffError
-from osrsdiff.scheduling.constants import FIXED_JOBS, PRUNE_TASK, RECKON_TASK, RECONCILE_TASK
+from osrsdiff.scheduling.constants import CHECK_MODES_TASK, FIXED_JOBS, PRUNE_TASK, RECKON_TASK, RECONCILE_TASK
 from osrsdiff.scheduling.minutes import next_run
 from osrsdiff.storage import failures, jobs
 from osrsdiff.storage.failures import RecentFailure
 from osrsdiff.storage.instance import created_at
 from osrsdiff.storage.jobs import JobRun
+from osrsdiff.tracking.fetcher import Fetcher
 from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.mode_checks import LONGEST_RUN_S
+from osrsdiff.tracking.mode_rounds import ModesChecked, check_modes
 from osrsdiff.tracking.progress import Progress
 from osrsdiff.tracking.reckoning import Reckoned, reckon_pending
 from osrsdiff.tracking.reconcile import Reconciled, reconcile
@@ -25,6 +28,9 @@ from osrsdiff.tracking.reconcile import Reconciled, reconcile
 log = logs.get(__name__)
 
 FAILURES_KEPT = 10_000
+_FEW_PLACES = 4
+_RUN_IN_FEW_PLACES_S = 10.0
+"""A check of modes waits for spare slots: where few fetches have a place at a time, it soon gives its own back."""
 
 T = TypeVar("T")
 
@@ -104,6 +110,27 @@ async def run_reckoning(instance: Instance) -> Reckoned:
 
 def _reckoned(report: Reckoned) -> str:
     return f"{report.players} reckoned" + (f", {report.failed} failed" if report.failed else "")
+
+
+async def run_mode_checks(instance: Instance, fetcher: Fetcher) -> ModesChecked:
+    """Checks the game modes that are due, for some minutes."""
+    worker = instance.config.worker
+    within_s = LONGEST_RUN_S if worker.processes * worker.concurrency > _FEW_PLACES else _RUN_IN_FEW_PLACES_S
+    return await _noted(instance, CHECK_MODES_TASK, lambda: check_modes(fetcher, within_s=within_s), _modes_checked)
+
+
+def _modes_checked(report: ModesChecked) -> str:
+    counts = {
+        "changed": report.changed,
+        "found": report.first,
+        "to be looked at again": report.pending,
+        "flagged": report.flagged,
+        "undecided": report.undecided,
+    }
+    told = "".join(f", {count} {what}" for what, count in counts.items() if count)
+    return f"{report.checked} checked with {report.requests} requests{told}" + (
+        ", more to do" if report.is_more else ""
+    )
 
 
 async def by_the_clock(run: Awaitable[T]) -> T | None:

@@ -466,3 +466,71 @@ async def test_who_is_stopped_while_waiting_for_a_slot_keeps_no_name(budget_of: 
     with pytest.raises(Deferred) as caught:
         await budget_of().take("moth")
     assert not isinstance(caught.value, UnderWay)
+
+
+async def spare_deferred(budget: RequestBudget) -> float:
+    with pytest.raises(Deferred) as caught:
+        await budget.take_spare(0)
+    assert caught.value.retry_after_s is not None
+    return caught.value.retry_after_s
+
+
+async def test_a_spare_slot_is_had_only_from_a_full_bucket(budget_of: MakeBudget, later: Later) -> None:
+    budget = budget_of(burst=3, max_wait_s=1000)
+    await budget.take_spare(0)
+    assert await spare_deferred(budget) == about(100)
+    await budget.take()
+    assert await spare_deferred(budget) == about(200)
+    await later(100)
+    assert await spare_deferred(budget) == about(100)
+    await later(100)
+    await budget.take_spare(0)
+
+
+async def test_a_spare_slot_leaves_the_burst_to_the_others(budget_of: MakeBudget, waits: list[float]) -> None:
+    budget = budget_of(burst=3, max_wait_s=1000)
+    await budget.take_spare(0)
+    for _ in range(3):
+        await budget.take()
+    assert waits == [about(100)]
+
+
+async def test_who_wants_a_spare_slot_waits_as_long_as_it_likes(
+    budget_of: MakeBudget, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget, slept = budget_of(), []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await later(seconds)
+        if len(slept) == 1:
+            await budget.take()  # somebody else was quicker
+
+    monkeypatch.setattr("osrsdiff.hiscores.budget.sleep", sleep)
+    await budget.take()
+    await budget.take_spare(1000)
+    assert len(slept) == 2
+    assert all(95 <= seconds <= 120 for seconds in slept)
+    with pytest.raises(Deferred):
+        await budget.take_spare(50)
+    assert slept[2:] == [50]
+
+
+async def test_an_open_breaker_gives_no_spare_slot_and_then_one_may_probe(budget_of: MakeBudget, later: Later) -> None:
+    budget = budget_of(burst=100)
+    await budget.troubled(60)
+    assert await spare_deferred(budget) == about(60)
+    await later(61)
+    await budget.take_spare(0)
+    assert await deferred(budget) == about(PROBE_S)
+    await budget.succeeded()
+    assert (await budget.breaker()).open_until is None
+
+
+async def test_without_redis_there_is_no_spare_slot(store: Redis, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(**_: object) -> None:
+        raise OSError("gone")
+
+    budget = RequestBudget(store, prefix, requests_per_second=1, burst=1)
+    monkeypatch.setattr(budget, "_round", away)
+    assert await spare_deferred(budget) > 0

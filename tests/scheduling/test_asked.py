@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as RedisAway
 from osrsdiff.errors import RedisUnreachable
 from osrsdiff.scheduling.asked import Asked
 from osrsdiff.scheduling.broker import StreamBroker
-from osrsdiff.scheduling.constants import ASKED_AT, FETCH_TASK
+from osrsdiff.scheduling.constants import ASKED_AT, CHECK_MODE_TASK, FETCH_TASK
 from osrsdiff.scheduling.keys import Keys, LoadPrefix
 
 
@@ -73,3 +73,22 @@ async def test_what_redis_did_not_take_is_not_joined(
             await asked.fetch(7, 1.0)
     assert not (await asked.fetch(7, 2.0))[1]
     assert await redis.xlen(keys.queue) == 1
+
+
+async def test_a_check_of_a_game_mode_is_joined_until_it_is_done_and_is_no_fetch(
+    asked: Asked, broker: StreamBroker, redis: Redis, keys: Keys
+) -> None:
+    first, joined = await asked.mode_check(7)
+    assert (joined, (await asked.fetch(7, 1.0))[1], (await asked.mode_check(8))[1]) == (False, False, False)
+    message = broker.formatter.loads((await redis.xrange(keys.queue))[0][1][b"data"])
+    assert (message.task_id, message.task_name, message.args) == (first, CHECK_MODE_TASK, [7])
+    async with asked.checking(7, first):
+        assert await asked.mode_check(7) == (first, True)
+    assert (await asked.mode_check(7))[1] is False
+
+
+async def test_a_job_that_keeps_its_place_runs_once_at_a_time(asked: Asked) -> None:
+    first, _ = await asked.job("tidy")
+    async with asked.running("tidy", first):
+        assert await asked.job("tidy") == (first, True)
+    assert (await asked.job("tidy"))[1] is False

@@ -12,6 +12,7 @@ from osrsdiff import redis_client
 from osrsdiff.demo.faults import Fault, FaultKind
 from osrsdiff.demo.server import Simulation
 from osrsdiff.errors import Outcome
+from osrsdiff.game.modes import GameMode
 from osrsdiff.hiscores.budget import RequestBudget
 from osrsdiff.hiscores.client import HiscoresClient
 from osrsdiff.scheduling.constants import schedule_id_of
@@ -219,7 +220,7 @@ async def test_a_retry_knows_its_beat_and_how_often_it_was_tried(
 async def test_a_look_that_gives_data_ends_the_count_of_failures(
     instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
 ) -> None:
-    hiscores.faults.add(Fault(kind=FaultKind.NOT_FOUND, times=2))
+    hiscores.faults.add(Fault(kind=FaultKind.NOT_FOUND, table=GameMode.REGULAR, times=2))
     await look(fetcher, player)
     await look(fetcher, player)
     assert (await get_player(instance, NAME)).failures == 2
@@ -290,8 +291,8 @@ async def test_an_answer_that_waited_is_not_stored_over_a_newer_look(
     stopped, woken = anyio.Event(), anyio.Event()
 
     class Sleeper:
-        async def fetch(self, username: str) -> bytes:
-            body = await fetcher.client.fetch(username)
+        async def fetch(self, username: str, table: GameMode) -> bytes:
+            body = await fetcher.client.fetch(username, table)
             stopped.set()
             await woken.wait()
             return body

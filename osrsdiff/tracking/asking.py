@@ -1,0 +1,75 @@
+"""Asks the hiscores about one player: which table, which other one where that has nobody, what an answer says of them.
+
+The caller has the place in the request budget for the first request; here it is taken for a second one.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from osrsdiff.errors import FetchError, Malformed, NameRefused, NotRanked, RateLimited, Unavailable
+from osrsdiff.game.modes import GameMode
+from osrsdiff.game.snapshots import State, missing_skills
+from osrsdiff.hiscores.budget import RequestBudget
+from osrsdiff.hiscores.parser import Observation, parse
+from osrsdiff.storage.players import Player
+from osrsdiff.tracking.fetcher import Fetcher
+
+
+class Answer(Struct, frozen=True):
+    """What a table shows of a player, and when it said so: storing may wait for long, as while a laptop sleeps."""
+
+    table: GameMode
+    observation: Observation
+    at: datetime
+
+
+async def look(fetcher: Fetcher, player: Player, state: State | None) -> Answer:
+    """What the table of the player's mode shows; where the player is not on it, another one that may have the player.
+
+    Raises NotRanked where that has not either, else what `ask` and the budget raise.
+    """
+    try:
+        return await ask(fetcher, player, player.game_mode, state)
+    except NotRanked:
+        other = other_table(player, state)
+        if other is None:
+            raise
+    await fetcher.budget.take()
+    return await ask(fetcher, player, other, state)
+
+
+def other_table(player: Player, state: State | None) -> GameMode | None:
+    """Where else to look for a player whom the table of the mode has not: main has everybody, or almost.
+
+    Of those nobody has seen yet some are ironmen whom main lacks.
+    """
+    if player.game_mode is not GameMode.REGULAR:
+        return GameMode.REGULAR
+    return GameMode.IRONMAN if state is None and player.mode_checked_at is None else None
+
+
+async def ask(fetcher: Fetcher, player: Player, table: GameMode, state: State | None) -> Answer:
+    """What one table shows. Tells all workers what that says of the hiscores themselves.
+
+    Raises NotRanked, NameRefused, RateLimited, Unavailable, Malformed.
+    """
+    try:
+        body = await fetcher.client.fetch(player.username, table)
+        at = fetcher.clock()
+        observation = parse(body)
+    except FetchError as error:
+        await _tell(fetcher.budget, error)
+        raise
+    await fetcher.budget.succeeded()
+    if missing := missing_skills(state, observation.sheet):
+        raise Malformed(f"the answer lacks {', '.join(missing)}, which this player had")
+    return Answer(table, observation, at)
+
+
+async def _tell(budget: RequestBudget, error: FetchError) -> None:
+    match error:
+        case RateLimited() | Unavailable(opens_breaker=True):
+            await budget.troubled(error.retry_after_s)
+        case NotRanked() | NameRefused() | Malformed():
+            await budget.succeeded()
