@@ -7,8 +7,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from osrsdiff.game.achievements import Reached
-from osrsdiff.game.levels import level_at
+from osrsdiff.game.levels import level_at, level_for_xp
 from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of, name_of
+from osrsdiff.game.modes import GameMode
 from osrsdiff.game.records import Record
 from osrsdiff.game.snapshots import Difference, Reading
 from osrsdiff.game.thresholds import Measure, Rule, counted_in
@@ -28,7 +29,7 @@ class EventKind(StrEnum):
     NOT_FOUND = "not_found"
     """The hiscores have not listed the player for days; `after` is the last look that gave data."""
     MODE_CHANGE = "mode_change"
-    """`detail`: the new game mode."""
+    """`detail`: the game modes before and after, as `mode_detail` writes them."""
     NAME_CHANGE = "name_change"
     """`detail`: the new name."""
     FLAGGED = "flagged"
@@ -51,19 +52,25 @@ class Event(Struct, frozen=True):
     detail: str | None = None
 
 
+_NO_PEAKS: Mapping[str, int] = {}
+
+
 def first_seen(found: Difference) -> list[Event]:
     """That the player was seen, at the first look."""
     return [Event(EventKind.FIRST_SEEN, found.looked_at, None)] if found.is_first_look else []
 
 
-def level_ups(found: Difference) -> list[Event]:
-    """An event for each skill whose level rose; none for one that was not known before, nor for Overall."""
+def level_ups(found: Difference, peaks: Mapping[str, int] = _NO_PEAKS) -> list[Event]:
+    """An event for each skill whose level rose; none for one that was not known before, nor for Overall.
+
+    `peaks`: the most xp that skills ever had, as far as they have fallen; a level that is regained is no event.
+    """
     ups = []
     for change in found.changes:
         if change.first_seen or change.metric == OVERALL or kind_of(change.metric) is not MetricKind.SKILL:
             continue
         before, level = _level(change.metric, change.before), _level(change.metric, change.after)
-        if before is not None and level is not None and level > before:
+        if before is not None and level is not None and level > (before := max(before, _peak(change.metric, peaks))):
             at, after = found.looked_at, found.previous_look_at
             ups.append(Event(EventKind.LEVEL_UP, at, after, change.metric, level, before))
     return ups
@@ -110,11 +117,28 @@ def title(event: Event) -> str:
         case EventKind.NOT_FOUND:
             return "not found on the hiscores"
         case EventKind.MODE_CHANGE:
-            return f"game mode is now {event.detail}"
+            return mode_title(event.detail or "")
         case EventKind.NAME_CHANGE:
             return f"now called {event.detail}"
         case EventKind.FLAGGED:
-            return f"flagged: {event.detail}"
+            return f"flagged for review: {event.detail}"
+
+
+_BETWEEN_MODES = " to "
+
+
+def mode_detail(before: GameMode, mode: GameMode) -> str:
+    """What an event of a change of mode has as its detail: hardcore_ironman to ironman."""
+    return f"{before}{_BETWEEN_MODES}{mode}"
+
+
+def mode_title(detail: str) -> str:
+    """What such a detail says: hardcore died, now an ironman."""
+    before, _, mode = detail.partition(_BETWEEN_MODES)
+    if (before, mode) == (GameMode.HARDCORE, GameMode.IRONMAN):
+        return "hardcore died, now an ironman"
+    now = "an ironman" if mode == GameMode.IRONMAN else mode.replace("_", " ")
+    return f"left {before.replace('_', ' ')}, now {now}"
 
 
 def when(event: Event) -> str:
@@ -135,6 +159,10 @@ _MINUTE = "%Y-%m-%d %H:%M"
 
 def _name(event: Event) -> str:
     return name_of(event.metric or "")
+
+
+def _peak(metric: str, peaks: Mapping[str, int]) -> int:
+    return level_for_xp(peaks.get(metric, 0))
 
 
 def _level(metric: str, reading: Reading | None) -> int | None:

@@ -4,7 +4,7 @@ A gain is the state at the end minus a baseline: the state at the start, or the 
 where nothing was known before. An unranked start is never taken for zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -53,6 +53,7 @@ class PlayerGains(Struct, frozen=True):
     """A player's gains over a window. `start`, `end`: how sure each end is, None where no look is on that side.
 
     `ranks_today`: those of the metrics in `gains` at the last look, whenever the window ends: ranks also drift.
+    `tables_since`: when ranks became those of another game mode's table.
     """
 
     window: Window
@@ -60,6 +61,17 @@ class PlayerGains(Struct, frozen=True):
     end: Bracket | None
     gains: list[Gain]
     ranks_today: Mapping[str, int | None] = {}
+    tables_since: Collection[datetime] = ()
+
+    def climbed(self, before: tuple[datetime, int | None], after: tuple[datetime, int | None]) -> int | None:
+        """Places climbed between two looks, each with the rank there; negative for places lost.
+
+        None where unranked at either, and where they ranked on different tables.
+        """
+        (start, lower), (end, higher) = before, after
+        if lower is None or higher is None or any(start < at <= end for at in self.tables_since):
+            return None
+        return lower - higher
 
 
 def gains_between(

@@ -4,9 +4,11 @@ A window ends at a look that changed the metric. It counts from the last look be
 lies inside it, or before it by at most a tenth of the period: the change was then seen to come inside. Else it counts
 from that first snapshot: nobody knows how much of what it found is older than the window.
 
-What fell although it can't counts by its high-water mark, so that regaining it is no gain. A rating, which may fall,
-gains from its lowest value inside the window. `rebuilt` goes over a whole history, `beaten` over one look; both must
-come to the same.
+What fell although it can't counts by its high-water mark, so that regaining it is no gain. Where it stands lower when
+the window begins, that counts from when it stands as high again: the looks in between may have shown somebody else, or
+what an old cache had, so what is beyond the mark may have come before the window. A rating, which may fall, gains from
+its lowest value inside the window. `rebuilt` goes over a whole history, `beaten` over one look; both must come to the
+same.
 """
 
 from collections import deque
@@ -156,8 +158,22 @@ def _gains(
 ) -> Iterator[_Gain]:
     """The gain of the window that ends at each change, by high-water marks."""
     peaks = list(accumulate((value for _, value in known), max))
+    regained = _regained(known, peaks)
     for last, (first, start) in enumerate(_baselines(period, looks, known)):
+        if first < regained[first] <= last:
+            first = regained[first]
+            start = known[first][0]
         yield peaks[last] - peaks[first], start, known[last][0]
+
+
+def _regained(known: Sequence[tuple[datetime, int]], peaks: Sequence[int]) -> list[int]:
+    """For each change, from which one on the metric stands as high as ever: itself, but in a dip; past the last one
+    where the dip does not end."""
+    found, nearest = [0] * len(known), len(known)
+    for place in reversed(range(len(known))):
+        nearest = place if known[place][1] >= peaks[place] else nearest
+        found[place] = nearest
+    return found
 
 
 def _rating_gains(

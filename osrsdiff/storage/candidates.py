@@ -31,9 +31,11 @@ from sqlalchemy import (
 from osrsdiff.game.metrics import may_fall
 from osrsdiff.game.records import PERIOD_CODES, Candidate, RecordPeriod, gainers
 from osrsdiff.game.snapshots import Difference
+from osrsdiff.storage import regained
 from osrsdiff.storage.connection import Params, Row, Step
 from osrsdiff.storage.dialects import ID, SECONDS, SMALL_ID, JsonItems
 from osrsdiff.storage.epoch import seconds
+from osrsdiff.storage.regained import Regained
 from osrsdiff.storage.tables import changes, records, snapshots
 
 _PERIODS = {code: period for period, code in PERIOD_CODES.items()}
@@ -219,7 +221,15 @@ def steps(player_id: int, found: Difference, ids: Mapping[str, int], decide: Dec
         if not falls:
             return from_peaks(rows, measured)
         statement, above = (_HIGHEST, _above_highest) if falls > _MOST_FALLS else (_PEAKS, _above_peaks)
-        return [Step(statement, given, then=lambda found: from_peaks(rows, above(measured, rows, found)))]
+        return [Step(statement, given, then=lambda found: from_marks(rows, above(measured, rows, found)))]
+
+    def from_marks(rows: list[Row], measured: list[Candidate]) -> Sequence[Step]:
+        dips = [
+            (row[0], row[3], one.baseline) for one, row in zip(measured, rows, strict=True) if row[4] < one.baseline
+        ]
+        if not dips:
+            return from_peaks(rows, measured)
+        return [regained.step(player_id, dips, lambda found: from_peaks(rows, _from_regained(measured, rows, found)))]
 
     def from_peaks(rows: list[Row], measured: list[Candidate]) -> Sequence[Step]:
         if ratings:
@@ -260,6 +270,18 @@ def _above_highest(measured: Sequence[Candidate], bases: Sequence[Row], highest:
     return [
         one if may_fall(one.metric) else replace(one, baseline=by_base[base[:2]][0], peak=by_base[base[:2]][1])
         for one, base in zip(measured, bases, strict=True)
+    ]
+
+
+def _from_regained(measured: Sequence[Candidate], bases: Sequence[Row], found: Regained) -> list[Candidate]:
+    """The candidates, those of windows that begin in a dip from its end."""
+    ends = [
+        found.get((base[0], base[3])) if base[4] < one.baseline else None
+        for one, base in zip(measured, bases, strict=True)
+    ]
+    return [
+        one if end is None else replace(one, start_s=end[0], baseline=end[1])
+        for one, end in zip(measured, ends, strict=True)
     ]
 
 

@@ -20,12 +20,14 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal_column,
     null,
     select,
     true,
     update,
 )
 
+from osrsdiff.game.usernames import ARCHIVE_MARK
 from osrsdiff.storage.connection import Connection, Params, Step
 from osrsdiff.storage.dialects import ID, JsonItems
 from osrsdiff.storage.engine import Database
@@ -60,6 +62,9 @@ _after_name, _after_id = bindparam("after", type_=Text), bindparam("after", type
 _most = bindparam("most", type_=Integer)
 _given = JsonItems(bindparam("given", type_=Text)).table_valued("value")
 _GIVEN_IDS = select(cast(_given.c.value, ID))
+_ARCHIVED = select(_c.id, _c.display_name).where(
+    _c.id.in_(_GIVEN_IDS), _c.username.contains(literal_column(f"'{ARCHIVE_MARK}'"))
+)
 
 
 def _page(which: Which) -> Select[tuple[object, ...]]:
@@ -121,6 +126,11 @@ async def ids_by_username(conn: Connection, usernames: Collection[str]) -> dict[
 async def wanted(conn: Connection, player_ids: Collection[int]) -> dict[int, int]:
     """Which of these players are to be fetched, and every how many minutes."""
     return dict(await conn.all(_WANTED, _ids(player_ids)))
+
+
+async def archived(conn: Connection, player_ids: Collection[int]) -> dict[int, str]:
+    """The display names of those of the players who have an archived name, by id."""
+    return dict(await conn.all(_ARCHIVED, _ids(player_ids)))
 
 
 async def set_active(db: Database, player_ids: Collection[int], is_active: bool) -> int:

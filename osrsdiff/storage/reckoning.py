@@ -35,12 +35,14 @@ _rules = bindparam("rules", type_=Integer)
 _c = players.c
 
 _most = bindparam("most", type_=Integer)
-# An old history that is being brought in is no part of any state before it is whole, which moves no version.
+# An old history that is being brought in is no part of any state before it is whole, which moves no version. Of who is
+# flagged, nobody knows yet which looks are the player's.
+_is_settled = _c.flagged_at.is_(None)
 _is_whole = ~exists(literal_column("1")).where(moves.c.player_id == _c.id, moves.c.is_joined.is_(False))
 # Three steps into the index where all are reckoned by the same rules. Who was never seen has nothing to reckon.
 _others = union_all(
     *(
-        select(_c.id).where(is_so, _is_whole)
+        select(_c.id).where(is_so, _is_whole, _is_settled)
         for is_so in (
             and_(_c.reckoned_by.is_(None), _c.last_look_at.is_not(None)),
             _c.reckoned_by < _rules,
@@ -52,7 +54,7 @@ _PENDING = select(_others.c.id).limit(_most)
 _VERSION = (
     select(player_states.c.version, _c.reckoned_by)
     .join_from(player_states, players, _c.id == player_states.c.player_id)
-    .where(player_states.c.player_id == _player_id, _is_whole)
+    .where(player_states.c.player_id == _player_id, _is_whole, _is_settled)
 )
 _LOOKS = (
     select(snapshots.c.taken_at, snapshots.c.previous_look_at)
@@ -76,18 +78,21 @@ _RECKONED = update(players).where(_c.id == _player_id).values(reckoned_by=_rules
 
 
 async def pending(conn: Connection, rules: int, *, limit: int) -> list[int]:
-    """Players, as many as `limit`, who have been seen and were not reckoned by `rules`; none whose move goes on."""
+    """Players, as many as `limit`, who have been seen and were not reckoned by `rules`.
+
+    None whose move goes on, and none who is flagged for a review.
+    """
     return [number for (number,) in await conn.all(_PENDING, {"rules": rules, "most": limit})]
 
 
 async def version(conn: Connection, player_id: int) -> int | None:
-    """Which state the player's history leads to; None before the first look and during a move."""
+    """Which state the player's history leads to; None before the first look, during a move and a review."""
     row = await conn.one(_VERSION, {"player_id": player_id})
     return row[0] if row else None
 
 
 async def history(conn: Connection, player_id: int) -> History | None:
-    """A player's whole history; None before the first look, and while a move brings in older ones.
+    """A player's whole history; None before the first look, while a move brings in older ones, and during a review.
 
     It may hold more than what led to its version: whoever stores what comes of it uses `guard`.
     """

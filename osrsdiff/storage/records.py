@@ -31,7 +31,7 @@ class Place(Struct, frozen=True, array_like=True):
     """Where a list of the highest records has come to: the last one's gain and whose it is."""
 
     gained: _Whole
-    username: Annotated[str, Meta(pattern="^[a-z0-9 ]*$")]
+    username: Annotated[str, Meta(pattern="^[a-z0-9 ~]*$")]
 
 
 _PERIODS = {code: period for period, code in PERIOD_CODES.items()}
@@ -56,7 +56,8 @@ _TAKE_BACK = delete(records).where(
 _metric_id = bindparam("metric_id", type_=_c.metric_id.type)
 _gained = bindparam("gained", type_=XP)
 
-
+# Of who is flagged for a review, nobody knows yet whose gains these are.
+_is_settled = players.c.flagged_at.is_(None)
 _asked = and_(_c.metric_id == _metric_id, _c.period == bindparam("period", type_=_c.period.type))
 
 
@@ -70,11 +71,12 @@ def _page(
 
 def _best(conditions: Sequence[ColumnElement[bool]]) -> Select[tuple[object, ...]]:
     rows = select(*_record, *players_table.COLUMNS).join_from(records, players, players.c.id == _c.player_id)
-    return _page(rows.where(_asked, *conditions), _c.gained, players.c.username)
+    return _page(rows.where(_asked, _is_settled, *conditions), _c.gained, players.c.username)
 
 
 _BEST = narrowed(_best, _c.player_id, players.c.game_mode)
-_of_group = of_group(records, and_(_c.player_id == players.c.id, _asked), [*_record, *players_table.COLUMNS])
+_is_theirs = and_(_c.player_id == players.c.id, _is_settled, _asked)
+_of_group = of_group(records, _is_theirs, [*_record, *players_table.COLUMNS])
 _BEST_OF_FEW = {case: _page(select(mine), mine.c.gained, mine.c.username) for case, mine in _of_group.items()}
 _BEST_OF_FEW[False, True] = _best([in_rare_mode(_c.player_id)])
 
@@ -96,7 +98,10 @@ async def best(
     after: Place | None = None,
     limit: int,
 ) -> list[Holder]:
-    """The highest records of a metric, from the first one past `after`; equal ones by name."""
+    """The highest records of a metric, from the first one past `after`; equal ones by name.
+
+    None of a player who is flagged for a review.
+    """
     place = after or _HIGHEST
     given = {"metric_id": metric_id, "period": PERIOD_CODES[period], "most": limit, **among.params}
     statement = (_BEST_OF_FEW if among.are_few else _BEST)[among.case]

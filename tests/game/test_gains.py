@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from osrsdiff.game.gains import Gain, Known, gains_between
+from osrsdiff.game.gains import Gain, Known, PlayerGains, gains_between
 from osrsdiff.game.metrics import KNOWN
+from osrsdiff.game.periods import Window
 
 T0 = datetime(2026, 2, 1, tzinfo=UTC)
 
@@ -104,3 +105,25 @@ def test_the_gains_of_the_parts_make_the_gain_of_the_whole(
     start, middle, end = sorted(hours)
     before, after = gained(history, start, middle), gained(history, middle, end)
     assert gained(history, start, end) == {metric: before.get(metric, 0) + gain for metric, gain in after.items()}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "tables_since", "places"),
+    [
+        (500, 400, [], 100),
+        (400, 500, [], -100),
+        (None, 400, [], None),
+        (500, None, [], None),
+        (500, 400, [0], 100),
+        (500, 400, [1], None),
+        (500, 400, [2], None),
+        (500, 400, [3], 100),
+        (500, 400, [0, 1, 3], None),
+    ],
+)
+def test_places_are_climbed_on_one_table(
+    before: int | None, after: int | None, tables_since: list[int], places: int | None
+) -> None:
+    changed = [T0 + timedelta(days=day) for day in tables_since]
+    found = PlayerGains(Window(T0, T0), None, None, [], tables_since=changed)
+    assert found.climbed((T0, before), (T0 + timedelta(days=2), after)) == places

@@ -91,9 +91,11 @@ def test_regaining_what_a_fall_took_is_no_gain() -> None:
     assert records_of([(0, 100), (1, 90), (2, 100), (3, 103)]) == dict.fromkeys(RecordPeriod, (3, 0, 3))
 
 
-def test_a_fall_before_the_window_counts_too() -> None:
+def test_a_window_that_begins_after_a_fall_counts_from_when_all_is_regained() -> None:
+    """Whoever was seen in between: what was gained beyond may have come before the window."""
     seen: Seen = [(0, 100), (1, 50), (199, 50), (200, 60), (201, 110)]
-    assert records_of(seen)[DAY] == (10, 199, 201)
+    assert records_of(seen) == dict.fromkeys((MONTH, YEAR), (10, 0, 201))
+    assert records_of([*seen, (202, 113), (203, 80), (204, 113), (205, 114)])[DAY] == (4, 201, 205)
 
 
 def test_a_rating_gains_from_its_lowest_value_in_the_window() -> None:

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from osrsdiff.errors import InvalidUsername
 from osrsdiff.game import usernames
-from osrsdiff.game.usernames import canonical, display
+from osrsdiff.game.usernames import canonical, display, tracked_name
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,31 @@ def test_any_text_is_a_name_or_refused(raw: str) -> None:
         return
     assert name.isascii()
     assert name == name.strip().lower()
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("Quill_Moss~1", "quill moss~1"),
+        (" quill moss~12 ", "quill moss~12"),
+        ("0123456789ab~3", "0123456789ab~3"),
+        ("quill moss", "quill moss"),
+    ],
+)
+def test_archived_names_find_players(raw: str, name: str) -> None:
+    assert tracked_name(raw) == name
+    assert usernames.is_archived(name) == ("~" in raw)
+    assert usernames.bare(name) == canonical(raw.partition("~")[0])
+
+
+@pytest.mark.parametrize(
+    "raw", ["~1", "quill~", "quill~0", "quill~01", "quill~1~2", "qui~ll", "quill~1x", "0123456789abc~1"]
+)
+def test_what_is_no_archived_name_finds_nobody(raw: str) -> None:
+    with pytest.raises(InvalidUsername):
+        tracked_name(raw)
+
+
+def test_nobody_in_the_game_has_an_archived_name() -> None:
+    with pytest.raises(InvalidUsername):
+        canonical("quill moss~1")

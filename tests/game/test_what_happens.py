@@ -11,12 +11,14 @@ from osrsdiff.game.events import (
     EventKind,
     first_seen,
     level_ups,
+    mode_detail,
     not_found,
     of_achievement,
     of_record,
     title,
     when,
 )
+from osrsdiff.game.modes import GameMode
 from osrsdiff.game.records import Record, RecordPeriod
 from osrsdiff.game.snapshots import Reading, Sheet, State, Unranked, difference
 from osrsdiff.game.thresholds import Measure
@@ -101,9 +103,13 @@ def test_an_event_says_what_happened_when_and_how_sure_that_is(event: Event, rea
 @pytest.mark.parametrize(
     ("kind", "detail", "read"),
     [
-        (EventKind.MODE_CHANGE, "ironman", "game mode is now ironman"),
+        (EventKind.MODE_CHANGE, "hardcore_ironman to ironman", "hardcore died, now an ironman"),
+        (EventKind.MODE_CHANGE, "ironman to regular", "left ironman, now regular"),
+        (EventKind.MODE_CHANGE, "hardcore_ironman to regular", "left hardcore ironman, now regular"),
+        (EventKind.MODE_CHANGE, "ultimate_ironman to ironman", "left ultimate ironman, now an ironman"),
+        (EventKind.MODE_CHANGE, mode_detail(GameMode.IRONMAN, GameMode.REGULAR), "left ironman, now regular"),
         (EventKind.NAME_CHANGE, "Lynx", "now called Lynx"),
-        (EventKind.FLAGGED, "a fall", "flagged: a fall"),
+        (EventKind.FLAGGED, "a fall", "flagged for review: a fall"),
     ],
 )
 def test_an_event_without_a_metric_says_its_detail(kind: EventKind, detail: str, read: str) -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from recorded import PERIODS, Record, Recorded
+from seen import RATINGS
 
 COMBAT = ("attack", "strength", "defence", "hitpoints", "prayer", "ranged", "magic")
 OLD_SKILLS = {
@@ -18,6 +19,13 @@ class Reached(NamedTuple):
 
     at: int | None
     after: int | None
+
+
+class BoardGain(NamedTuple):
+    """What counts as gained on a leaderboard, and from where on."""
+
+    gained: int
+    base: int
 
 
 class Event(NamedTuple):
@@ -76,6 +84,18 @@ class History(Recorded):
             if value >= threshold:
                 return Reached(self.looks[number].at, self.looks[number - 1].at)
         return None
+
+    # Leaderboards
+
+    def gain_of_a_board(self, metric: str, start: int, end: int) -> BoardGain | None:
+        """What counts on a leaderboard: what has been gained above all that was ever known until the start."""
+        gain = self.gains(start, end).get(metric)
+        if gain is None:
+            return None
+        base = gain.start.value
+        if metric not in RATINGS:
+            base = max([base, *(known.value for known in self.changed(metric) if known.at <= start)])
+        return BoardGain(gain.end.value - base, base)
 
     # Events
 

@@ -58,5 +58,10 @@ class Recorded(Seen):
                     low, low_at = known.value, known.at
             return Record(last - low, low_at, end)
         highest = max((known.value for known in self.changed(metric) if known.at <= base_at), default=base)
+        if base < highest:  # nobody knows when what is beyond it came, but after it was regained
+            regained = next((known for known in values if known.value >= highest), None)
+            if regained is None:
+                return Record(0, base_at, end)
+            base_at, highest = regained[:2]
         gained = max(0, max((known.value for known in values), default=highest) - highest)
         return Record(gained, base_at, end)

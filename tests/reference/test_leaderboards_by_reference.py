@@ -1,7 +1,7 @@
 """Leaderboards and tables of records over players with random histories, as sorting them all gives them."""
 
 from collections.abc import Awaitable, Callable
-from itertools import product
+from itertools import compress, product
 from typing import NamedTuple
 
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model import History
 from recorded import PERIODS
-from sqlalchemy import bindparam, insert
+from sqlalchemy import bindparam, insert, update
 from strategies import SKILLS, histories, moment, on_random_histories, times_of
 
 from osrsdiff.game.leaderboards import By
@@ -34,6 +34,7 @@ CLAN, EVERYBODY = 1, 2
 
 
 _GROUP = insert(tables.groups).values({column.name: bindparam(column.name) for column in tables.groups.c})
+_FLAG = update(tables.players).where(tables.players.c.id == bindparam("player_id")).values(flagged_at=bindparam("at"))
 _MEMBER = insert(tables.group_members).values({c.name: bindparam(c.name) for c in tables.group_members.c})
 
 
@@ -61,6 +62,7 @@ class Question(NamedTuple):
     start: int
     end: int
     players: list[tuple[History, GameMode, bool]]
+    flagged: list[bool]
 
 
 @st.composite
@@ -71,7 +73,8 @@ def questions(draw: st.DrawFn) -> Question:
     new = draw(st.lists(st.tuples(histories(most_looks=4, only=metric), modes, st.booleans()), min_size=1, max_size=8))
     times = times_of(new[0][0])
     start, end = sorted((draw(times), draw(times)))
-    return Question(metric, start, max(end, start + 1), new)
+    flagged = draw(st.lists(st.sampled_from([False, False, True]), min_size=len(new), max_size=len(new)))
+    return Question(metric, start, max(end, start + 1), new, flagged)
 
 
 @on_random_histories
@@ -83,8 +86,11 @@ async def test_every_order_of_players(db: Database, clan: None, played: Play, qu
     try:
         await _join(db, EVERYBODY, [one.player for one in everybody])
         await _join(db, CLAN, [one.player for one in everybody if one.member])
+        flagged = list(compress(everybody, question.flagged))
+        await _flag(db, [one.player for one in flagged])
+        sound = [one for one in everybody if one not in flagged]
         for group, mode in product([None, CLAN], [None, GameMode.IRONMAN]):
-            some = [one for one in everybody if (one.member or not group) and mode in (None, one.mode)]
+            some = [one for one in sound if (one.member or not group) and mode in (None, one.mode)]
             await check_orders(db, some, question, Among(group, mode))
     finally:
         async with db.writing() as conn:
@@ -93,7 +99,7 @@ async def test_every_order_of_players(db: Database, clan: None, played: Play, qu
 
 
 async def check_orders(db: Database, some: list[Tracked], question: Question, among: Among) -> None:
-    metric, start, end, _ = question
+    metric, start, end, *_ = question
     assert await by_value(db, metric, among) == highest(some, metric)
     for is_past in (False, True):
         for by in (By.GAINED, By.IMPROVED):
@@ -113,13 +119,13 @@ def highest(some: list[Tracked], metric: str) -> list[Row]:
 def most_gained(some: list[Tracked], by: By, metric: str, start: int, end: int) -> list[Row]:
     rows = []
     for one in some:
-        gain = one.history.gains(start, end).get(metric)
+        gain = one.history.gain_of_a_board(metric, start, end)
         if gain is None or gain.gained <= 0:
             continue
         if by is By.GAINED:
             rows.append((one.player.username, gain.gained))
-        elif gain.start.value >= least(metric):
-            rows.append((one.player.username, gain.gained * 1_000_000 // gain.start.value))
+        elif gain.base >= least(metric):
+            rows.append((one.player.username, gain.gained * 1_000_000 // gain.base))
     return sorted(rows, key=lambda row: (-row[1], row[0]))
 
 
@@ -206,3 +212,8 @@ async def _join(db: Database, group: int, members: list[Player]) -> None:
     rows = [{"group_id": group, "player_id": player.id, "role": "member", "joined_at": 0} for player in members]
     async with db.writing() as conn:
         await conn.run_many(_MEMBER, rows)
+
+
+async def _flag(db: Database, some: list[Player]) -> None:
+    async with db.writing() as conn:
+        await conn.run_many(_FLAG, [{"player_id": player.id, "at": 1} for player in some])
