@@ -80,7 +80,7 @@ _change_of_metric = and_(changes.c.player_id == _player_id, changes.c.metric_id 
 _earlier = changes.alias("earlier")
 
 # As looks leave them: the newest value of each metric that was ever above zero.
-_CURRENT_VALUES = (
+CURRENT_VALUES = (
     insert(current_values)
     .from_select(
         ["player_id", "metric_id", "value"],
@@ -104,6 +104,11 @@ _CURRENT_VALUES = (
 )
 
 _first_snapshot = select(func.min(snapshots.c.taken_at)).where(snapshots.c.player_id == _player_id).scalar_subquery()
+_newest_fall = (
+    select(func.max(snapshots.c.taken_at))
+    .where(snapshots.c.player_id == _player_id, snapshots.c.has_fall)
+    .scalar_subquery()
+)
 _newest_snapshot = select(func.max(snapshots.c.taken_at)).where(snapshots.c.player_id == _player_id).scalar_subquery()
 
 
@@ -124,7 +129,11 @@ _tried_since = and_(players.c.last_attempt_at > _looked_at, players.c.last_outco
 _SINCE = (
     update(players)
     .where(players.c.id == _player_id)
-    .values(created_at=_earlier_of(_earlier_of(players.c.created_at, _created_at), _first_snapshot), reckoned_by=null())
+    .values(
+        created_at=_earlier_of(_earlier_of(players.c.created_at, _created_at), _first_snapshot),
+        fell_at=_newest_fall,
+        reckoned_by=null(),
+    )
 )
 _LOOKED = (
     update(players)
@@ -224,7 +233,7 @@ def finished(
         "outcome": (Outcome.CHANGED if state.taken_at == state.looked_at else Outcome.UNCHANGED).value,
         "attempt_at": seconds(max(state.looked_at, fetched_at or state.looked_at)),
     }
-    return [Step(_STATE, row, must_hit=True), Step(_CURRENT_VALUES, row), Step(_LOOKED, row), *_settled(row)]
+    return [Step(_STATE, row, must_hit=True), Step(CURRENT_VALUES, row), Step(_LOOKED, row), *_settled(row)]
 
 
 async def first_known(conn: Connection, player_id: int, after: datetime) -> dict[str, tuple[datetime, int, int | None]]:
@@ -271,7 +280,7 @@ def joined(
         steps.append(Step(_EMPTY, [{**player, "at": at} for at in emptied]))
     if falls:
         steps.append(Step(_FELL, [{**player, "at": seconds(at)} for at in sorted(falls)]))
-    moved = [Step(_CHANGED_LAST, player), Step(_PLAYER_CHANGED_LAST, player), Step(_CURRENT_VALUES, player)]
+    moved = [Step(_CHANGED_LAST, player), Step(_PLAYER_CHANGED_LAST, player), Step(CURRENT_VALUES, player)]
     return [*steps, *moved, *_settled(settled)]
 
 

@@ -1,0 +1,36 @@
+"""Why a file or a row of one can't be used, in words."""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from osrsdiff.errors import FileNotUsable
+
+_PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
+
+
+def explained(error: msgspec.ValidationError) -> str:
+    """Why a row is no item, the field first."""
+    text = str(error)
+    found = _PLACE.search(text)
+    if found is None or not found[1]:
+        return f"{text}."
+    return f"{found[1]}: {text[: found.start()]}."
+
+
+def unreadable(path: Path, error: object) -> FileNotUsable:
+    """A file that can't be read. `error`: why."""
+    why = error.strerror or error if isinstance(error, OSError) else error
+    return FileNotUsable(f"{path} can't be read: {why}.")
+
+
+def unwritable(path: Path, error: object) -> FileNotUsable:
+    """A file that can't be written likewise."""
+    why = error.strerror or error if isinstance(error, OSError) else error
+    return FileNotUsable(f"{path} can't be written: {why}.")
+
+
+def no_export(path: Path, why: str) -> FileNotUsable:
+    """A file that is something else. `why`: a sentence."""
+    return FileNotUsable(f"{path} is no export of osrsdiff: {why}")

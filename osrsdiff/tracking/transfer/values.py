@@ -1,0 +1,266 @@
+"""Reads a CSV of dated values from elsewhere: a line for each value, in any order.
+
+Columns: player, date, metric, value, and if known rank and level; the first line names them. A date is ISO 8601, a day
+or a time, UTC where it has no zone, or epoch seconds. All lines of one player and one second are one look, which speaks
+of no other metrics. Refuses, line by line, what can't be true. What the looks come to is not its business.
+"""
+
+import csv
+import re
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from osrsdiff.errors import FileNotUsable, InvalidUsername
+from osrsdiff.game import usernames
+from osrsdiff.game.levels import MAX_XP, level_at
+from osrsdiff.game.merged import Look
+from osrsdiff.game.metrics import OVERALL, SKILLS, MetricKind, kind_of, metric_key
+from osrsdiff.game.snapshots import Reading, Unranked
+from osrsdiff.tracking.move.people import GAME_BEGAN
+from osrsdiff.tracking.transfer.given import LEEWAY, Unusable
+from osrsdiff.tracking.transfer.refusals import unreadable
+
+REQUIRED = ("player", "date", "metric", "value")
+OPTIONAL = ("rank", "level")
+DELIMITERS = ",;\t"
+
+_MOST_OVERALL = MAX_XP * (len(SKILLS) - 1)
+_MOST_SCORE = 2**31 - 1
+_MOST_RANK, _MOST_LEVEL = 2**31 - 1, 2**15 - 1
+_NONE = -1
+_WIDTH = 6
+_EPOCH_SECONDS = re.compile(r"[0-9]{9,11}(\.[0-9]+)?$")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}$")
+
+Refuse = Callable[[int, str], None]
+
+
+class Layout(Struct, frozen=True):
+    """Where the columns stand. `ignored`: columns that mean nothing here."""
+
+    places: Mapping[str, int]
+    delimiter: str
+    ignored: tuple[str, ...]
+
+
+class Values(Struct):
+    """All values, by canonical name: of each the second, the metric's number, value, rank, level and line.
+
+    `names`: as each was spelled first. `metrics`: by number. `lines`: how many held something. `twice`: how many said
+    what another one had said.
+    """
+
+    by_player: dict[str, "array[int]"] = {}
+    names: dict[str, str] = {}
+    metrics: list[str] = []
+    lines: int = 0
+    twice: int = 0
+    ignored: tuple[str, ...] = ()
+
+
+def is_values(path: Path) -> bool:
+    """Whether the first line names the columns. Raises FileNotUsable where the file can't be read."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            return _layout(file.readline(10_000)) is not None
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def read(path: Path, known: set[str], now: datetime, refuse: Refuse) -> Values:
+    """Every value that can be true; `refuse` is told of the others, by line. `known`: the metrics there are.
+
+    Raises FileNotUsable.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            layout = _layout(file.readline(10_000))
+            if layout is None:
+                raise FileNotUsable(f"{path}: its first line has to name the columns {', '.join(REQUIRED)}.")
+            values = Values(ignored=layout.ignored)
+            reader = _Reader(layout, values, known, now)
+            for number, row in _rows(csv.reader(file, delimiter=layout.delimiter), refuse):
+                values.lines += 1
+                try:
+                    reader.take(number, row)
+                except Unusable as error:
+                    refuse(number, str(error))
+    except OSError as error:
+        raise unreadable(path, error) from error
+    _sort(values, refuse)
+    return values
+
+
+def looks(values: Values, username: str) -> Iterator[Look]:
+    """A player's looks, in the order of their times."""
+    found = values.by_player[username]
+    at, readings = None, dict[str, Reading]()
+    for place in range(0, len(found), _WIDTH):
+        second, number, value, rank, level, _ = found[place : place + _WIDTH]
+        if at is not None and second != at:
+            yield _look(at, readings)
+            readings = {}
+        at = second
+        metric = values.metrics[number]
+        readings[metric] = _reading(metric, value, rank, level)
+    if at is not None:
+        yield _look(at, readings)
+
+
+class _Reader:
+    """Turns rows into values."""
+
+    def __init__(self, layout: Layout, values: Values, known: set[str], now: datetime) -> None:
+        self._places = layout.places
+        self._values = values
+        self._known = known
+        self._latest = (now + LEEWAY).timestamp()
+        self._numbers: dict[str, int] = {}
+        self._spelled: dict[str, tuple[str, int]] = {}
+
+    def take(self, line: int, row: list[str]) -> None:
+        """One row. Raises Unusable."""
+        player = self._player(self._cell(row, "player"))
+        at = self._second(self._cell(row, "date"))
+        metric, number = self._metric(self._cell(row, "metric"))
+        value = _value(self._cell(row, "value"), metric)
+        rank = _rank(self._cell(row, "rank"))
+        level = _level(self._cell(row, "level"), metric)
+        self._values.by_player.setdefault(player, array("q")).extend((at, number, value, rank, level, line))
+
+    def _cell(self, row: list[str], column: str) -> str:
+        place = self._places.get(column)
+        return "" if place is None or place >= len(row) else row[place].strip()
+
+    def _player(self, given: str) -> str:
+        try:
+            username = usernames.canonical(given)
+        except InvalidUsername as error:
+            raise Unusable(str(error)) from error
+        self._values.names.setdefault(username, usernames.display(given))
+        return username
+
+    def _metric(self, given: str) -> tuple[str, int]:
+        found = self._spelled.get(given)
+        if found is None:
+            try:
+                key = metric_key(given)
+            except ValueError as error:
+                raise Unusable("it names no metric.") from error
+            if key not in self._known:
+                raise Unusable(f"no metric is called {given[:60]!r}: give its key or the hiscores' name.")
+            number = self._numbers.setdefault(key, len(self._numbers))
+            if number == len(self._values.metrics):
+                self._values.metrics.append(key)
+            found = self._spelled[given] = key, number
+        return found
+
+    def _second(self, given: str) -> int:
+        at = _time(given)
+        if at < GAME_BEGAN.timestamp():
+            raise Unusable(f"its date, {given[:40]!r}, is before the game began, on {GAME_BEGAN:%Y-%m-%d}.")
+        if at > self._latest:
+            raise Unusable(f"its date, {given[:40]!r}, is yet to come.")
+        return at
+
+
+def _rows(reader: "Iterator[list[str]]", refuse: Refuse) -> Iterator[tuple[int, list[str]]]:
+    """The rows that hold anything, each with the line at which it ends."""
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            refuse(1 + reader.line_num, f"it is no line of CSV: {error}.")  # type: ignore[attr-defined]
+            continue
+        if any(cell.strip() for cell in row):
+            yield 1 + reader.line_num, row  # type: ignore[attr-defined]
+
+
+def _layout(header: str) -> Layout | None:
+    delimiter = max(DELIMITERS, key=header.count)
+    try:
+        names = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
+    except csv.Error:
+        return None
+    places = {name: place for place, name in enumerate(names) if name in (*REQUIRED, *OPTIONAL)}
+    known = [name for name in names if name in places]
+    if not places.keys() >= set(REQUIRED) or len(known) != len(places):
+        return None
+    return Layout(places, delimiter, tuple(name for name in names if name and name not in places))
+
+
+def _time(given: str) -> int:
+    try:
+        if _EPOCH_SECONDS.match(given):
+            return int(float(given))
+        at = datetime.fromisoformat(given)
+        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
+        how = "write 2026-01-31, 2026-01-31T12:00:00Z or epoch seconds"
+        raise Unusable(f"{given[:40]!r} is no date: {how}.") from error
+
+
+def _whole(given: str, what: str) -> int:
+    if not _WHOLE.match(given):
+        raise Unusable(f"its {what}, {given[:40]!r}, is no whole number.")
+    return int(given)
+
+
+def _value(given: str, metric: str) -> int:
+    value = _whole(given, "value")
+    if value < 0:
+        raise Unusable(f"its value, {value}, is negative: leave out what is not known.")
+    most = _MOST_OVERALL if metric == OVERALL else MAX_XP if kind_of(metric) is MetricKind.SKILL else _MOST_SCORE
+    if value > most:
+        raise Unusable(f"its value, {value}, is beyond {most}, the most there is in {metric}.")
+    return value
+
+
+def _rank(given: str) -> int:
+    rank = _whole(given, "rank") if given else _NONE
+    if rank != _NONE and not 1 <= rank <= _MOST_RANK:
+        raise Unusable(f"its rank, {rank}, is none: ranks begin at 1.")
+    return rank
+
+
+def _level(given: str, metric: str) -> int:
+    level = _whole(given, "level") if given else _NONE
+    if level == _NONE or kind_of(metric) is not MetricKind.SKILL:
+        return _NONE
+    if not 0 <= level <= _MOST_LEVEL:
+        raise Unusable(f"its level, {level}, can't be.")
+    return level
+
+
+def _reading(metric: str, value: int, rank: int, level: int) -> Reading:
+    own = level_at(metric, value, None if level == _NONE else level)
+    if rank != _NONE:
+        return Reading(value, rank, own, None)
+    return Reading(value, None, own, Unranked.BELOW_CUTOFF if value else Unranked.ZERO)
+
+
+def _look(at: int, readings: Mapping[str, Reading]) -> Look:
+    return Look(datetime.fromtimestamp(at, UTC), None, readings, is_whole=False)
+
+
+def _sort(values: Values, refuse: Refuse) -> None:
+    """Each player's values by time; of two for one metric at one time the first line counts."""
+    for username, found in values.by_player.items():
+        rows = sorted(tuple(found[place : place + _WIDTH]) for place in range(0, len(found), _WIDTH))
+        rows.sort(key=lambda row: (row[0], row[1], row[-1]))
+        kept: list[tuple[int, ...]] = []
+        for row in rows:
+            if kept and kept[-1][:2] == row[:2]:
+                if kept[-1][2:-1] == row[2:-1]:
+                    values.twice += 1
+                else:
+                    refuse(row[-1], f"line {kept[-1][-1]} says otherwise of the same player, date and metric.")
+                continue
+            kept.append(row)
+        values.by_player[username] = array("q", (number for row in kept for number in row))
