@@ -13,6 +13,7 @@ from osrsdiff.api.middleware import endpoint, expectation
 from osrsdiff.api.parsing import MAX_BODY_BYTES
 from osrsdiff.api.routes import ROUTES
 from osrsdiff.api.server import serving
+from osrsdiff.api.ways import Ways
 from osrsdiff.config import Config
 from osrsdiff.tracking.instance import Instance
 
@@ -23,12 +24,13 @@ def create_app(instance: Instance) -> web.Application:
     """All routes over an instance, open or not yet. To be served by `server.serving`, which answers what has none."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     gate = Gate(lambda: instance.db, public_read=instance.config.api.public_read)
-    bodies = Bodies()
+    bodies, ways = Bodies(), Ways()
     for route in ROUTES:
         handler = endpoint(route, instance, gate, bodies)
         methods = ("GET", "HEAD") if route.method == "GET" else (route.method,)
         for method in methods:
-            app.router.add_route(method, route.path, handler, expect_handler=expectation)
+            ways.add(method, route.path, handler, expectation)
+    app.router.register_resource(ways)
     return app
 
 

@@ -42,28 +42,30 @@ _ids = map(f"{secrets.token_hex(4)}-{{:x}}".format, count(1))
 
 
 def endpoint(route: Route, instance: Instance, gate: Gate, bodies: Bodies) -> Handler:
-    """The aiohttp handler of `route`: answers, whatever happens, and logs the request."""
+    """The aiohttp handler of `route`: answers, whatever happens, and logs the request.
+
+    It awaits no coroutine of its own but the route's handler: each costs a part of what a kept answer takes.
+    """
     headers = CIMultiDict({**SECURITY_HEADERS, "Cache-Control": _cache_control(route, gate)})
     if route.answer is not Nothing:
         headers["Content-Type"] = route.media_type
     is_open, is_read = gate.is_open(route.access), route.method == "GET"
     nothing_asked = _default(route.query)
 
-    async def answer(request: web.Request) -> web.Response:
-        if not is_open:
-            await gate.admit(request.headers.get("Authorization"), route.access)
-        query = nothing_asked
-        if query is None or request.query_string:
-            query = read_query(request.query, route.query)
-        body = _NOTHING if route.body is Nothing else await read_body(request, route.body)
-        has = _tags(request) if is_read and IF_NONE_MATCH in request.headers else ()
-        call = Call(instance, request.match_info, query, body, route.name, has, bodies)
-        return _response(route, call, await route.handler(call), headers)
+    name, handler, has_body = route.name, route.handler, route.body is not Nothing
 
     async def guarded(request: web.Request) -> web.Response:
         began = time.perf_counter()
         try:
-            response = await answer(request)
+            if not is_open:
+                await gate.admit(request.headers.get("Authorization"), route.access)
+            query = nothing_asked
+            if query is None or request.query_string:
+                query = read_query(request.query, route.query)
+            body = await read_body(request, route.body) if has_body else _NOTHING
+            has = _tags(request) if is_read and IF_NONE_MATCH in request.headers else ()
+            call = Call(instance, request.match_info, query, body, name, has, bodies)
+            response = _response(route, call, await handler(call), headers)
         except Exception as error:
             return refusal(error, request, began)
         return _finished(request, response, began, next(_ids))

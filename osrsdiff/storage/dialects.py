@@ -175,6 +175,29 @@ def _write_json_word_for_postgres(word: JsonWord, compiler: SQLCompiler, **kw: A
     return f"(CAST({compiler.process(word.clauses, **kw)} AS JSON) ->> {word.place})"
 
 
+class Quickest(FunctionElement[int]):
+    """One number, written as each database finds it the quickest."""
+
+    name = "quickest"
+    type = BigInteger()
+    inherit_cache = True
+
+    def __init__(self, *, sqlite: ColumnElement[int], postgresql: ColumnElement[int]) -> None:
+        super().__init__(sqlite, postgresql)
+
+
+@compiles(Quickest)
+def _write_quickest(quickest: Quickest, compiler: SQLCompiler, **kw: Any) -> str:
+    on_sqlite, _ = quickest.clauses
+    return compiler.process(on_sqlite, **kw)
+
+
+@compiles(Quickest, "postgresql")
+def _write_quickest_on_postgres(quickest: Quickest, compiler: SQLCompiler, **kw: Any) -> str:
+    _, on_postgres = quickest.clauses
+    return compiler.process(on_postgres, **kw)
+
+
 TABLE_NAMES: dict[DialectName, Executable] = {
     "sqlite": text("SELECT name FROM sqlite_master WHERE type = 'table'"),
     "postgresql": text("SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"),

@@ -1,7 +1,9 @@
 """Who has the most of a metric, or gained the most over a window: all players at once, in one statement.
 
-A gain needs each player's value at the start, one step into the key of `changes`. Players in whose data nothing has
-changed since then are left out before. What only the page needs (times, levels) is looked up for the page alone.
+A gain needs each player's value at the start and the newest one, two steps into the key of `changes`, often to the same
+page of it. Players in whose data nothing has changed since the start are left out before. What only the page needs
+(times, levels) is looked up for the page alone. Where something fell that can't fall, a gain counts from the highest
+value until the start: to regain is no gain. Flagged players are on no leaderboard: whose looks they are is not known.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +21,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
@@ -29,12 +32,12 @@ from sqlalchemy import (
 
 from osrsdiff.game.gains import Known
 from osrsdiff.game.leaderboards import PARTS, By, least_start
-from osrsdiff.game.metrics import OVERALL
+from osrsdiff.game.metrics import OVERALL, may_fall
 from osrsdiff.game.periods import Window
 from osrsdiff.storage import players as players_table
 from osrsdiff.storage.among import EVERYBODY, Among, Case, in_rare_mode, narrowed, of_group
 from osrsdiff.storage.connection import Connection, Row
-from osrsdiff.storage.dialects import SECONDS, SMALL_ID, XP
+from osrsdiff.storage.dialects import SECONDS, SMALL_ID, XP, Quickest
 from osrsdiff.storage.epoch import moment, seconds
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.tables import changes, current_values, players
@@ -47,7 +50,7 @@ class Place(Struct, frozen=True, array_like=True):
 
     score: _Whole
     tie: _Whole
-    username: Annotated[str, Meta(pattern="^[a-z0-9 ]*$")]
+    username: Annotated[str, Meta(pattern="^[a-z0-9 ~]*$")]
 
 
 class Standing(Struct, frozen=True):
@@ -77,6 +80,7 @@ _TOP = Place(_HIGHEST, _HIGHEST, "")
 _metric_id = bindparam("metric_id", type_=SMALL_ID)
 _start, _end = bindparam("start", type_=SECONDS), bindparam("end", type_=SECONDS)
 _least = bindparam("least", type_=XP)
+_may_fall = bindparam("may_fall", type_=Integer)
 _most = bindparam("most", type_=Integer)
 _score, _tie = bindparam("score", type_=XP), bindparam("tie", type_=BigInteger)
 _username = bindparam("username", type_=Text)
@@ -87,41 +91,51 @@ _parts = literal_column(str(PARTS), BigInteger)
 
 _change = changes.alias("change")
 _at, _value = _change.c.taken_at, _change.c.value
+_NEWEST, _OLDEST, _HIGHEST_VALUE = (_at.desc(),), (_at,), (_value.desc(), _at.desc())
+_are_flagged = select(players.c.id).where(players.c.flagged_at.is_not(None))
 
 
 def _found(
-    player_id: ColumnElement[int], wanted: ColumnElement[int], *conditions: ColumnElement[bool], newest: bool = True
+    player_id: ColumnElement[int],
+    wanted: ColumnElement[int],
+    *conditions: ColumnElement[bool],
+    first: Sequence[ColumnElement[int]] = _NEWEST,
 ) -> ColumnElement[int]:
-    """A column of the newest (else of the oldest) of a player's changes for which the conditions hold."""
+    """A column of that of a player's changes for which the conditions hold that is `first` in this order."""
     return (
         select(wanted)
         .where(_change.c.player_id == player_id, _change.c.metric_id == _metric_id, *conditions)
-        .order_by(_at.desc() if newest else _at)
+        .order_by(*first)
         .limit(_one)
         .scalar_subquery()
     )
 
 
-def _until(
-    player_id: ColumnElement[int], wanted: ColumnElement[int], time: ColumnElement[int]
-) -> list[ColumnElement[int]]:
-    """A column of the last change at or before `time`: the first of these that is there.
+def _until(player_id: ColumnElement[int], wanted: ColumnElement[int], time: ColumnElement[int]) -> ColumnElement[int]:
+    """A column of the last change at or before `time`.
 
-    It is looked for nearby at first: of an index page Postgres reads all that fits before it takes the last.
+    Postgres looks nearby at first: of an index page it reads all that fits before it takes the last.
     """
+    last = _found(player_id, wanted, _at <= time)
     near = _found(player_id, wanted, _at <= time, _at > time - _near_s)
-    return [near, _found(player_id, wanted, _at <= time)]
+    return Quickest(sqlite=last, postgresql=func.coalesce(near, last))
 
 
-def _since(player_id: ColumnElement[int], wanted: ColumnElement[int]) -> ColumnElement[int]:
-    """A column of what a gain counts from: the last change until the start, else the first one inside."""
-    first = _found(player_id, wanted, _at > _start, newest=False)
-    return func.coalesce(*_until(player_id, wanted, _start), first)
+def _started(wanted: ColumnElement[int]) -> ColumnElement[int]:
+    """A column of what a gain of a row of `players` counts from: the last change until the start, else the first one.
+
+    Of who fell, the highest until the start.
+    """
+    player_id = players.c.id
+    first = _found(player_id, wanted, _at > _start, first=_OLDEST)
+    highest = _found(player_id, wanted, _at <= _start, first=_HIGHEST_VALUE)
+    has_fallen = and_(players.c.fell_at.is_not(None), _may_fall == _zero)
+    return func.coalesce(case((has_fallen, highest), else_=_until(player_id, wanted, _start)), first)
 
 
 def _finished(page: CTE, totals: FromClause, ends: Sequence[Label[int]]) -> Select[tuple[object, ...]]:
     """The totals, in each row or alone, beside the page's players with the changes at `ends`."""
-    timed = select(page, *ends).cte("timed")
+    timed = select(page, *ends).join_from(page, players, players.c.id == page.c.player_id).cte("timed")
     known = {end.name: changes.alias(f"at_{end.name}") for end in ends}
     joined: FromClause = totals.outerjoin(timed, true()).outerjoin(players, players.c.id == timed.c.player_id)
     for name, change in known.items():
@@ -160,6 +174,7 @@ def _by_value_of_few(tie: _Tie) -> Mapping[Case, Select[tuple[object, ...]]]:
         current_values.c.player_id == players.c.id,
         current_values.c.metric_id == _metric_id,
         current_values.c.value > _zero,
+        players.c.flagged_at.is_(None),
     )
     groups = of_group(current_values, has, [current_values.c.player_id, current_values.c.value, players.c.username])
     made = {case: _values(mine, mine, mine.c.value.is_not(None), mine.c.username, tie) for case, mine in groups.items()}
@@ -168,7 +183,8 @@ def _by_value_of_few(tie: _Tie) -> Mapping[Case, Select[tuple[object, ...]]]:
 
 def _of_everybody(tie: _Tie, *conditions: ColumnElement[bool]) -> Select[tuple[object, ...]]:
     joined = current_values.join(players, players.c.id == current_values.c.player_id)
-    listed = and_(current_values.c.metric_id == _metric_id, current_values.c.value > _zero, *conditions)
+    is_sound = current_values.c.player_id.not_in(_are_flagged)
+    listed = and_(current_values.c.metric_id == _metric_id, current_values.c.value > _zero, is_sound, *conditions)
     return _values(current_values, joined, listed, players.c.username, tie)
 
 
@@ -209,28 +225,29 @@ def _by_gain(by: By, *, is_past: bool) -> Mapping[Case, Select[tuple[object, ...
             .limit(_most)
             .cte("page")
         )
-        started = _since(page.c.player_id, _at).label("start")
-        ended = func.coalesce(*_until(page.c.player_id, _at, _end)) if is_past else _found(page.c.player_id, _at)
-        return _finished(page, totals.subquery("totals"), [started, ended.label("end")])
+        ended = _until(players.c.id, _at, _end) if is_past else _found(players.c.id, _at)
+        return _finished(page, totals.subquery("totals"), [_started(_at).label("start"), ended.label("end")])
 
     return narrowed(make, players.c.id, players.c.game_mode)
 
 
 def _known(conditions: Sequence[ColumnElement[bool]], *, is_past: bool) -> CTE:
-    """Each player's values at both ends; some are NULL."""
-    current = and_(current_values.c.player_id == players.c.id, current_values.c.metric_id == _metric_id)
-    ended = func.coalesce(*_until(players.c.id, _value, _end)) if is_past else current_values.c.value
-    # An outer join lets SQLite go through the players in the order in which their changes lie.
-    source = players if is_past else players.outerjoin(current_values, current)
+    """Each player's values at both ends; some are NULL.
+
+    The newest value lies beside that at the start, which SQLite reads anyway: it leaves the join out. Postgres doesn't.
+    """
+    is_current = and_(current_values.c.player_id == players.c.id, current_values.c.metric_id == _metric_id)
+    newest = Quickest(sqlite=_found(players.c.id, _value), postgresql=current_values.c.value)
+    ended = _until(players.c.id, _value, _end) if is_past else newest
     return (
         select(
             players.c.id.label("player_id"),
             players.c.username,
             ended.label("ended"),
-            _since(players.c.id, _value).label("started"),
+            _started(_value).label("started"),
         )
-        .select_from(source)
-        .where(players.c.last_changed_at > _start, *conditions)
+        .select_from(players if is_past else players.outerjoin(current_values, is_current))
+        .where(players.c.last_changed_at > _start, players.c.flagged_at.is_(None), *conditions)
         .cte("known")
         .prefix_with("MATERIALIZED")
     )
@@ -269,8 +286,11 @@ async def gains(
 
     Only who gained something is listed; equal ones by name. `is_past`: the window ends before now.
     """
-    ends = {"start": seconds(window.start), "end": seconds(window.end), "least": least_start(metric)}
-    rows = await conn.all(_GAIN[by, is_past][among.case], {**_given(metric_id, after, limit), **ends, **among.params})
+    ends = {"start": seconds(window.start), "end": seconds(window.end)}
+    rules = {"least": least_start(metric), "may_fall": int(may_fall(metric))}
+    rows = await conn.all(
+        _GAIN[by, is_past][among.case], {**_given(metric_id, after, limit), **ends, **rules, **among.params}
+    )
     return _board(rows)
 
 

@@ -6,35 +6,40 @@ stands for all of them, and the look before is that before the first one.
 
 from msgspec import Struct
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
+    FromClause,
     Integer,
     Select,
     and_,
     bindparam,
-    distinct,
+    case,
     func,
+    literal_column,
     select,
 )
 from sqlalchemy.sql.selectable import NamedFromClause, ScalarSelect
 
-from osrsdiff.game.series import Seen
+from osrsdiff.game.series import MOST_POINTS, Seen
 from osrsdiff.game.zones import DAY_S
 from osrsdiff.storage import players as players_table
-from osrsdiff.storage.clocks import Spans, is_in_span, param, spans
+from osrsdiff.storage.clocks import Spans, param, spans
 from osrsdiff.storage.connection import Connection, Row
 from osrsdiff.storage.dialects import ID, SECONDS, SMALL_ID
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.tables import changes, player_states, players, snapshots
 
 _HOUR_S = 3_600
+MOST_COUNTED = MOST_POINTS // 2
 
 
 class Head(Struct, frozen=True):
     """What is known of a metric around a window that ends at the given time or at the last look.
 
     `before`: the value at the window's start. `changes` inside, in so many `hours` and at most so many `days`, from
-    `oldest` to `newest`, None where there are none.
+    `oldest` to `newest`, None where there are none. Changes and hours are counted up to `MOST_COUNTED`: more than that
+    are too many to draw each of them.
     `first_value`: the first one ever.
     `holds_until`: up to when the value at the end is known to hold, at most the last look; None before the first look.
     """
@@ -66,6 +71,13 @@ def _of_changes(asked: ColumnElement[int], *conditions: ColumnElement[bool]) -> 
     return found.correlate(players).scalar_subquery()
 
 
+def _count_of_changes(asked: ColumnElement[int], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    """How many different ones that gives, up to `MOST_COUNTED`: a year of hourly looks is not read to its end."""
+    found = select(asked).select_from(changes).where(_of_metric(players.c.id), *conditions).distinct()
+    some = found.correlate(players).limit(literal_column(str(MOST_COUNTED), Integer)).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
 _at = changes.c.taken_at
 _before, _following = changes.alias("before"), snapshots.alias("following")
 _last_before = _of_changes(func.max(_at), _at <= _start)
@@ -82,8 +94,8 @@ _HEAD = (
         _before.c.value,
         _before.c.rank,
         _before.c.level,
-        _of_changes(func.count(), *_inside),
-        _of_changes(func.count(distinct(_at // _HOUR_S)), *_inside),
+        _count_of_changes(_at, *_inside),
+        _count_of_changes(_at // _HOUR_S, *_inside),
         _of_changes(func.min(_at), *_inside),
         _of_changes(func.max(_at), *_inside),
         _first_value,
@@ -108,17 +120,52 @@ _RAW = (
 )
 
 
+_length_s = bindparam("length_s", type_=BigInteger)
+
+
+def _number(of: FromClause) -> ColumnElement[int]:
+    """The bucket that begins with a row's change `first_at`; the clock is `ahead`."""
+    return (of.c.first_at + of.c.ahead) // _length_s
+
+
+def _ends_at(of: FromClause) -> ColumnElement[int]:
+    """Where it ends: itself, or the span that the row is about."""
+    end = (_number(of) + literal_column("1", BigInteger)) * _length_s - of.c.ahead
+    return case((end < of.c.until, end), else_=of.c.until)
+
+
+def _inside_of(of: FromClause, asked: ColumnElement[int], *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    """What is asked of the metric's changes that fulfil the conditions, for a row of `of`."""
+    return select(asked).where(_of_metric(_player_id), *conditions).correlate(of).scalar_subquery()
+
+
 def _by_bucket() -> Select[tuple[int, ...]]:
-    """The last change of each bucket, the look before its first one, and that one's value."""
-    bucket = (changes.c.taken_at + spans.c.ahead) // bindparam("length_s", type_=BigInteger)
+    """The last change of each bucket, the look before its first one, and that one's value.
+
+    From the first change of a bucket it is one step to the first one past its end, however many lie between. A bucket
+    that reaches from one span into the next is found in both.
+    """
+    first = _inside_of(spans, func.min(_at), _at >= spans.c.since, _at < spans.c.until)
+    found = select(spans.c.until, spans.c.ahead, first.label("first_at")).cte("found", recursive=True)
+    following = _inside_of(found, func.min(_at), _at >= _ends_at(found), _at < found.c.until)
+    found = found.union_all(select(found.c.until, found.c.ahead, following).where(found.c.first_at.is_not(None)))
+    last = _inside_of(found, func.max(_at), _at < _ends_at(found))
+    part = (
+        select(_number(found).label("number"), found.c.first_at, last.label("last_at"))
+        .where(found.c.first_at.is_not(None))
+        .subquery("part")
+    )
     buckets = (
-        select(func.min(changes.c.taken_at).label("first_at"), func.max(changes.c.taken_at).label("last_at"))
-        .select_from(spans)
-        .join(changes, and_(_of_metric(_player_id), is_in_span(changes.c.taken_at)))
-        .group_by(bucket)
+        select(func.min(part.c.first_at).label("first_at"), func.max(part.c.last_at).label("last_at"))
+        .group_by(part.c.number)
         .cte("buckets")
         .prefix_with("MATERIALIZED")
     )
+    return _shown(buckets)
+
+
+def _shown(buckets: CTE) -> Select[tuple[int, ...]]:
+    """The changes and looks of buckets, in order."""
     last, first = changes.alias("last"), snapshots.alias("first")
     return (
         select(last.c.taken_at, last.c.value, last.c.rank, last.c.level, first.c.previous_look_at)

@@ -2,9 +2,12 @@
 
 A row that its key leads to costs a few microseconds; to ask another thread for it costs ten times as much and waits for
 Python's lock twice. As long as the file tells that nobody has written to it, not even that: a row is read once between
-two commits. Waits for nobody who keeps the file locked: what can't be read at once is left to the readers, who can.
+two commits. The file is asked once for all that run in the same turn of the event loop, whose requests had all arrived
+before the turn began. Waits for nobody who keeps the file locked: what can't be read at once is left to the readers,
+who can.
 """
 
+import asyncio
 import sqlite3
 import time
 from pathlib import Path
@@ -35,6 +38,7 @@ class Glance:
         self._raw: sqlite3.Connection | None = None
         self._open_from = 0.0
         self._version = -1
+        self._is_current = False
         self._rows: dict[tuple[str, Row], Row | None] = {}
 
     def row(self, sql: str, values: Row) -> Row | None:
@@ -57,14 +61,24 @@ class Glance:
         return self._raw
 
     def _row(self, raw: sqlite3.Connection, sql: str, values: Row) -> Row | None:
-        ((version,),) = raw.execute(_VERSION)
-        if version != self._version or len(self._rows) >= MOST_ROWS:
-            self._rows.clear()
-            self._version = version
+        if not self._is_current:
+            self._catch_up(raw)
         key = sql, values
         if key not in self._rows:
             self._rows[key] = fetch_one(sql, values, raw)
         return self._rows[key]
+
+    def _catch_up(self, raw: sqlite3.Connection) -> None:
+        """Forgets what was read before the last commit; does so again in the loop's next turn."""
+        ((version,),) = raw.execute(_VERSION)
+        if version != self._version or len(self._rows) >= MOST_ROWS:
+            self._rows.clear()
+            self._version = version
+        asyncio.get_running_loop().call_soon(self._turn_over)
+        self._is_current = True
+
+    def _turn_over(self) -> None:
+        self._is_current = False
 
     def close(self) -> None:
         """Closes what was opened."""

@@ -51,7 +51,7 @@ _FOUGHT = [metric.key for metric in KNOWN if metric.kind is MetricKind.BOSS]
 
 _Row = tuple[Any, ...]
 Batch = Mapping[Table, Sequence[_Row]]
-"""Rows by table, in an order that references allow; their values in the order of the table's columns."""
+"""Rows by table, in an order that references allow; their values in the order of the table's columns, NULL behind."""
 
 
 class Size(NamedTuple):
@@ -228,10 +228,9 @@ def _write_to_sqlite(path: Path, made: Iterator[Batch]) -> None:
         for batch in made:
             connection.execute("BEGIN")
             for table, rows in batch.items():
-                places = ", ".join("?" * len(table.columns))
-                connection.executemany(
-                    f"INSERT INTO {table.name} ({', '.join(_columns(table))}) VALUES ({places})", rows
-                )
+                columns = _columns(table, rows)
+                places = ", ".join("?" * len(columns))
+                connection.executemany(f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({places})", rows)
             connection.execute("COMMIT")
         connection.execute("ANALYZE")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -244,7 +243,7 @@ async def _write_to_postgres(url: str, made: Iterator[Batch]) -> float:
         for batch in made:
             async with connection.transaction():
                 for table, rows in batch.items():
-                    await connection.copy_records_to_table(table.name, records=rows, columns=_columns(table))
+                    await connection.copy_records_to_table(table.name, records=rows, columns=_columns(table, rows))
         await connection.execute("VACUUM ANALYZE")
         await connection.execute("CHECKPOINT")
         return float(await connection.fetchval("SELECT pg_database_size(current_database())")) / 2**20
@@ -252,5 +251,6 @@ async def _write_to_postgres(url: str, made: Iterator[Batch]) -> float:
         await connection.close()
 
 
-def _columns(table: Table) -> list[str]:
-    return [column.name for column in table.columns]
+def _columns(table: Table, rows: Sequence[_Row]) -> list[str]:
+    """Those that the rows have."""
+    return [column.name for column in table.columns][: len(rows[0]) if rows else None]

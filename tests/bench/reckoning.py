@@ -85,9 +85,10 @@ async def _seed(db: Database, setup: Setup) -> Sequence[int]:
     for hour in range(setup.looks):
         for name, player_id in ids.items():
             async with db.reading() as connection:
-                state = await history.load_state(connection, player_id)
+                loaded = await history.load_player(connection, player_id)
+            assert loaded is not None
             seen = parse(world.body(name, EPOCH + hour * _HOUR) or b"")
-            await looks.store(db, player_id, state, seen, now - (setup.looks - hour) * _HOUR)
+            await looks.store(db, *loaded, seen, now - (setup.looks - hour) * _HOUR)
     return list(ids.values())
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
@@ -110,6 +110,29 @@ async def test_pages_of_the_active_and_the_paused(db: Database, add_player: AddP
     assert [player.username for player in by_id] == ["two", "three"]
     assert known == {two.id: False, three.id: True}
     assert nobody == {}
+
+
+@pytest.mark.parametrize(
+    ("is_active", "mode", "names"),
+    [
+        (None, GameMode.IRONMAN, ["one", "two"]),
+        (True, GameMode.IRONMAN, ["one"]),
+        (False, GameMode.IRONMAN, ["two"]),
+        (None, GameMode.REGULAR, ["three"]),
+        (None, GameMode.HARDCORE, []),
+    ],
+)
+async def test_pages_of_a_game_mode(db: Database, is_active: bool | None, mode: GameMode, names: list[str]) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    async with db.writing() as conn:
+        for name, kind in {"one": GameMode.IRONMAN, "two": GameMode.IRONMAN, "three": GameMode.REGULAR}.items():
+            one = await players.add(
+                conn, username=name, display_name=name, interval_minutes=60, now=now, game_mode=kind
+            )
+            await players.set_active(conn, one.id, name != "two")
+    async with db.reading() as conn:
+        found = await players.page(conn, after=None, limit=10, is_active=is_active, game_mode=mode)
+    assert [player.username for player in found] == names
 
 
 async def test_interval_and_schedule_are_noted(db: Database, add_player: AddPlayer) -> None:

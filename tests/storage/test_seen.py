@@ -1,5 +1,6 @@
 """A player found with all that answers about it follow; single rows read at once."""
 
+import asyncio
 import sqlite3
 import time
 from datetime import datetime, timedelta
@@ -61,6 +62,24 @@ async def test_what_another_connection_has_stored_is_seen_at_once(db: Database, 
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+async def test_the_file_is_asked_once_a_turn_of_the_event_loop(db: Database, now: datetime, migrated_url: str) -> None:
+    await added(db, now)
+    other = sqlite3.connect(sqlite_path(migrated_url), isolation_level=None)
+    intervals = []
+    for minutes, turns in ((30, 0), (40, 1)):
+        await asyncio.sleep(0)
+        assert await see(db) is not None  # the first to ask in this turn
+        other.execute("UPDATE players SET fetch_interval_minutes = ?", [minutes])
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        one = await see(db)
+        assert one is not None
+        intervals.append(one.player.fetch_interval_minutes)
+    other.close()
+    assert intervals == [60, 40]
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 async def test_between_two_commits_a_row_is_read_once(
     db: Database, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +97,7 @@ async def test_between_two_commits_a_row_is_read_once(
 
 
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
-def test_opening_what_reads_at_once_waits_for_no_lock_and_is_not_tried_again_at_once(
+async def test_opening_what_reads_at_once_waits_for_no_lock_and_is_not_tried_again_at_once(
     migrated_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = sqlite_path(migrated_url)

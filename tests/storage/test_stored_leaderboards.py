@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import bindparam, update
 
 from osrsdiff.game.leaderboards import By
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.periods import Window
 from osrsdiff.game.snapshots import Reading, Unranked
-from osrsdiff.storage import groups, leaderboards, players
+from osrsdiff.storage import groups, leaderboards, players, tables
 from osrsdiff.storage.among import EVERYBODY, Among
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.leaderboards import Board, Place
@@ -20,6 +21,7 @@ AddPlayer = Callable[..., Awaitable[Player]]
 StoreLook = Callable[[Player, dict[str, Reading], datetime], Awaitable[bool]]
 Seen = Callable[..., Awaitable[Player]]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+_FLAG = update(tables.players).where(tables.players.c.id == bindparam("player_id")).values(flagged_at=bindparam("at"))
 ZERO = Reading(0, None, None, Unranked.ZERO)
 
 
@@ -118,6 +120,43 @@ async def test_falls_are_no_gains_and_zeros_at_first_are_zeros(db: Database, see
     await seen("to zero", {200: 7, 3: ZERO})
     assert rows(await gained(db, week(now))) == [("fell and rose", 30), ("from zero", 4)]
     assert await highest(db) == [("fell and rose", 130, 0), ("fell", 60, 0), ("from zero", 4, 0)]
+
+
+async def test_to_regain_what_fell_is_no_gain(db: Database, seen: Seen, now: datetime) -> None:
+    await seen("regained", {400: 100, 300: 60, 50: 95})
+    await seen("past it", {400: 100, 390: 60, 300: 100, 200: 70, 50: 130})
+    await seen("never fell", {400: 60, 50: 95})
+    for is_past in (False, True):
+        board = await gained(db, week(now), is_past=is_past)
+        assert rows(board) == [("never fell", 35), ("past it", 30)]
+        assert (board.count, board.total_gained) == (2, 65)
+        assert [(now - one.start.at, one.start.value) for one in board.standings if one.start] == [
+            (400 * HOUR, 60),
+            (300 * HOUR, 100),
+        ]
+    assert rows(await gained(db, week(now), by=By.IMPROVED)) == [("never fell", 583_333), ("past it", 300_000)]
+
+
+async def test_a_rating_counts_from_the_start_also_of_who_fell_elsewhere(
+    db: Database, seen: Seen, store: StoreLook, now: datetime
+) -> None:
+    player = await seen("fell", {400: 100, 300: 60})
+    for hours, rating in ((250, 2500), (200, 2300), (3, 2400)):
+        await store(player, {"pvp_arena_rank": Reading(rating, 500, None, None)}, now - hours * HOUR)
+    assert rows(await gained(db, week(now), metric="pvp_arena_rank")) == [("fell", 100)]
+
+
+async def test_who_is_flagged_stands_on_no_leaderboard(db: Database, seen: Seen, now: datetime) -> None:
+    flagged = await seen("flagged", {400: 60, 50: 95}, mode=GameMode.ULTIMATE)
+    sound = await seen("sound", {400: 60, 50: 90}, mode=GameMode.ULTIMATE)
+    async with db.writing() as conn:
+        group = await groups.add(conn, key="clan", name="Clan", description="", now=now)
+        await conn.run(_FLAG, {"player_id": flagged.id, "at": 1})
+    await groups.put_members(db, group.id, {flagged.id: "member", sound.id: "member"}, now=now)
+    for among in (EVERYBODY, Among(group.id), Among(None, GameMode.ULTIMATE), Among(group.id, GameMode.ULTIMATE)):
+        assert await highest(db, among=among) == [("sound", 90, 0)]
+        board = await gained(db, week(now), among=among)
+        assert (rows(board), board.count, board.total_gained) == ([("sound", 30)], 1, 30)
 
 
 async def test_a_rating_that_rose_in_all_is_listed(db: Database, seen: Seen, now: datetime) -> None:
