@@ -3,6 +3,8 @@
 OsrsdiffError
 ├── UserError                  what somebody asked can't be done as asked; the message says what to do
 │   ├── CannotCompare          too few players, or too many
+│   ├── ChangedMeanwhile       what was being read has been rewritten; ask again
+│   ├── FileNotUsable          a file that can't be read or written as asked
 │   ├── GroupExists
 │   ├── GroupNotFound
 │   ├── InvalidGroup           a group's name, key or list of members that can't be read
@@ -15,9 +17,14 @@ OsrsdiffError
 │   ├── JobNotFound
 │   ├── MetricNotFound
 │   ├── NotAMember
+│   ├── NothingToReview
+│   ├── NothingToUndo          the player has its name since ever
+│   ├── PlayerArchived         nobody knows what the player is called now
 │   ├── PlayerExists
 │   ├── PlayerNotFound
 │   ├── PlayersNotFound
+│   ├── ReviewRefused          it can't be decided so just now
+│   ├── RenameRefused          what is known of two players can't be of one
 │   └── TokenNotFound
 ├── SetupError                 this process can't start or go on as configured; a person must act
 │   ├── ConfigError
@@ -73,6 +80,14 @@ class CannotCompare(UserError):
         super().__init__(
             f"Name {least} to {most} players; {given} {'is' if given == 1 else 'are'} given, each counted once."
         )
+
+
+class ChangedMeanwhile(UserError):
+    """What was being read has been rewritten by somebody else."""
+
+
+class FileNotUsable(UserError):
+    """A file that can't be opened, is not what it should be, or can't be written."""
 
 
 class GroupExists(UserError):
@@ -158,6 +173,16 @@ class NotAMember(UserError):
         super().__init__(f"{username[:40]} is not in the group {group}.")
 
 
+class NothingToReview(UserError):
+    """The player is not flagged. `ended`: how its last review ended, None where there never was one."""
+
+    def __init__(self, name: str, ended: str | None) -> None:
+        self.name = name
+        self.ended = ended
+        last = f"the last review was {ended}" if ended else "it was never flagged"
+        super().__init__(f"There is nothing to review of {name[:40]}: {last}.")
+
+
 class MetricNotFound(UserError):
     """Neither the game nor anything seen so far has such a metric."""
 
@@ -165,6 +190,25 @@ class MetricNotFound(UserError):
         self.metric = metric
         super().__init__(
             f"No metric is called {metric[:60]!r}: give its key, such as attack, or its name as the hiscores spell it."
+        )
+
+
+class NothingToUndo(UserError):
+    """No change of the player's name stands that could be taken back."""
+
+    def __init__(self, display_name: str) -> None:
+        self.display_name = display_name
+        super().__init__(f"{display_name} was never given another name here, or it was taken back: nothing to undo.")
+
+
+class PlayerArchived(UserError):
+    """The player has an archived name, under which the hiscores know nobody."""
+
+    def __init__(self, display_name: str) -> None:
+        self.display_name = display_name
+        super().__init__(
+            f"{display_name} can't be fetched: nobody knows what the player is called now. "
+            "Give it its name first: rename it."
         )
 
 
@@ -177,11 +221,17 @@ class PlayerExists(UserError):
 
 
 class PlayerNotFound(UserError):
-    """No tracked player has this name."""
+    """No tracked player has this name. `now_called`: what who had it is called now, None where nobody had."""
 
-    def __init__(self, username: str) -> None:
+    def __init__(self, username: str, now_called: str | None = None) -> None:
         self.username = username
-        super().__init__(f"No tracked player is called {username!r}. Add it with: osrsdiff player add {username!r}")
+        self.now_called = now_called
+        hint = (
+            f"Add it with: osrsdiff player add {username!r}"
+            if now_called is None
+            else f"Who was called so is {now_called!r} now."
+        )
+        super().__init__(f"No tracked player is called {username!r}. {hint}")
 
 
 class PlayersNotFound(UserError):
@@ -190,6 +240,22 @@ class PlayersNotFound(UserError):
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
         super().__init__(f"Not tracked: {', '.join(names)}. Add them with: osrsdiff player add")
+
+
+class RenameRefused(UserError):
+    """A name that can't be given. `reasons`: all of them. `may_force`: whether somebody who knows better may insist."""
+
+    def __init__(self, before: str, after: str, reasons: Sequence[str], *, may_force: bool = True) -> None:
+        self.before = before
+        self.after = after
+        self.reasons = reasons
+        self.may_force = may_force
+        insist = " Where you know better, insist: --force." if may_force else ""
+        super().__init__(f"{before} can't be made {after}: {'; '.join(reasons)}.{insist}")
+
+
+class ReviewRefused(UserError):
+    """A review that can't be decided so just now."""
 
 
 class TokenNotFound(UserError):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from osrsdiff.api.schemas import PlayerName, Time
+from osrsdiff.api.schemas import IsReckoned, PlayerName, Time
 from osrsdiff.game.metrics import MetricKind
 from osrsdiff.game.thresholds import Measure
 
@@ -56,4 +56,5 @@ class Achievements(Struct, frozen=True):
     player: PlayerName
     achievements: Annotated[list[Achievement], Meta(description="The newest first, then those of unknown date.")]
     ahead: Annotated[list[NextAchievement], Meta(description="The next of each measure, the nearest first.")]
+    is_reckoned: IsReckoned
     message: Annotated[str | None, Meta(description="Why there is nothing, where there is nothing.")]

@@ -28,6 +28,7 @@ def achievements_document(found: PlayerAchievements) -> schemas.Achievements:
         player=name_document(found.player),
         achievements=[_reached(one) for one in found.reached],
         ahead=[_ahead(one) for one in found.ahead],
+        is_reckoned=found.is_reckoned,
         message=why_nothing(found.player) if found.player.last_look_at is None else None,
     )
 

@@ -8,8 +8,8 @@ from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.following import over_span
 from osrsdiff.api.parsing import or_none
 from osrsdiff.api.problems import Refused
-from osrsdiff.api.schemas import Gains, MetricGain
 from osrsdiff.api.sight import gains_body
+from osrsdiff.api.sight_schemas import Gains, MetricGain
 from osrsdiff.api.spans import naming_the_field, read_span, read_zone
 from osrsdiff.errors import CannotCompare, InvalidUsername
 from osrsdiff.game.metrics import kind_of, name_of, place_of

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from osrsdiff.api.schemas import Accuracy, PlayerName, SpanQuery, Time, Totals, Window
+from osrsdiff.api.schemas import PlayerName, SpanQuery, Time
+from osrsdiff.api.sight_schemas import Accuracy, Totals, Window
 from osrsdiff.game.metrics import MetricKind
 
 
@@ -50,7 +51,14 @@ class Side(Struct, frozen=True):
 
     value: Annotated[int | None, Meta(description="Xp, kills or score; null where nothing is known.")]
     level: Annotated[int | None, Meta(description="Null outside skills.", examples=[99])]
-    rank: Annotated[int | None, Meta(description="Null where unranked.", examples=[150000])]
+    rank: Annotated[
+        int | None,
+        Meta(
+            description="On the table of the player's own game mode; null where unranked. Ranks of players of two "
+            "modes don't compare.",
+            examples=[150000],
+        ),
+    ]
     gained: Annotated[int | None, Meta(description="Null where nothing was known until the window's end.")]
     fell: Annotated[bool, Meta(description="It fell although it can't.", examples=[False])]
 

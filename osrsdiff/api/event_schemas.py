@@ -57,7 +57,11 @@ class Event(Struct, frozen=True):
     before: Annotated[int | None, Meta(description="The level before, or the gain that was beaten.", examples=[98])]
     detail: Annotated[
         str | None,
-        Meta(description="An achievement's measure, a record's period, the new mode or name.", examples=["level"]),
+        Meta(
+            description="An achievement's measure, a record's period, the game modes before and after, the new name, "
+            "why somebody was flagged.",
+            examples=["level"],
+        ),
     ]
 
 

@@ -165,6 +165,6 @@ def _read_key(after: str) -> str:
 
 def _read_name(after: str) -> str:
     try:
-        return usernames.canonical(after)
+        return usernames.tracked_name(after)
     except InvalidUsername as error:
         raise Refused(problems.INVALID_FIELD, f"after is no `next` of a page: {error}", field="after") from error

@@ -1,5 +1,6 @@
 """What was, over HTTP: the course of a metric, a year of it by days, each look that changed something, old sheets."""
 
+from datetime import datetime
 from urllib.parse import quote
 
 from msgspec import UNSET
@@ -11,8 +12,8 @@ from osrsdiff.api.following import of_player, of_player_over, this_year
 from osrsdiff.api.pages import leading_on
 from osrsdiff.api.parsing import read_time
 from osrsdiff.api.players import PLAYERS
-from osrsdiff.api.schemas import Window
 from osrsdiff.api.sight import accuracy_document, reading_document, why_nothing
+from osrsdiff.api.sight_schemas import Window
 from osrsdiff.api.spans import naming_the_field, read_span, read_zone
 from osrsdiff.game.metrics import Metric, may_fall, place_of
 from osrsdiff.storage.epoch import moment_or_none
@@ -122,7 +123,7 @@ def calendar_body(player: Player, found: YearOf) -> schemas.Calendar:
 
 def snapshots_body(player: Player, found: list[Snapshot], limit: int) -> schemas.SnapshotPage:
     """A page of `limit` snapshots as clients see it; `found` has one more where another page follows."""
-    items = [_snapshot(one) for one in found[:limit]]
+    items = [_snapshot(one, player.flagged_at) for one in found[:limit]]
     following = items[-1].taken_at if len(found) > limit else None
     return schemas.SnapshotPage(name_document(player), items, following, None if items else _why_no_look(player))
 
@@ -148,9 +149,10 @@ def _why_no_value(player: Player, metric: Metric) -> str:
     return f"No value of {metric.name} is known of this player in this span."
 
 
-def _snapshot(one: Snapshot) -> schemas.Snapshot:
+def _snapshot(one: Snapshot, flagged_at: datetime | None) -> schemas.Snapshot:
     changes = [_change(each) for each in sorted(one.changes, key=lambda each: place_of(each.metric.key))]
-    return schemas.Snapshot(one.taken_at, one.previous_look_at, one.has_fall, changes)
+    in_review = flagged_at is not None and one.taken_at >= flagged_at
+    return schemas.Snapshot(one.taken_at, one.previous_look_at, one.has_fall, in_review, changes)
 
 
 def _change(each: Changed) -> schemas.Change:

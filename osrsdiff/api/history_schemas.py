@@ -7,15 +7,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from osrsdiff.api.schemas import (
     LONGEST_TIME,
-    Accuracy,
-    MetricReading,
     PlayerName,
     Request,
     SpanQuery,
     Time,
-    Window,
     Zone,
 )
+from osrsdiff.api.sight_schemas import Accuracy, MetricReading, Window
 from osrsdiff.game.metrics import MetricKind
 from osrsdiff.game.series import Resolution
 
@@ -47,7 +45,11 @@ class Points(Struct, frozen=True):
     values: Annotated[list[int], Meta(description="Xp, kills or score.", examples=[[13034431, 13040000]])]
     ranks: Annotated[
         list[int | None],
-        Meta(description="As it was when the value was first seen; null where unranked.", examples=[[150000, 149980]]),
+        Meta(
+            description="As it was when the value was first seen, on the table of the game mode of that time: where "
+            "the mode changed, ranks before and after don't compare. Null where unranked.",
+            examples=[[150000, 149980]],
+        ),
     ]
     levels: Annotated[list[int | None] | None, Meta(description="Null outside skills.", examples=[[99, 99]])]
 
@@ -128,7 +130,10 @@ class Change(Struct, frozen=True):
     kind: MetricKind
     value: Value
     level: Level
-    rank: Annotated[int | None, Meta(description="Null where unranked.", examples=[150000])]
+    rank: Annotated[
+        int | None,
+        Meta(description="On the table of the game mode of that time; null where unranked.", examples=[150000]),
+    ]
     gained: Annotated[
         int, Meta(description="Since the look before; 0 where first seen, negative for a fall.", examples=[125000])
     ]
@@ -142,6 +147,13 @@ class Snapshot(Struct, frozen=True):
     taken_at: Time
     previous_look_at: Annotated[Time | None, Meta(description="Null at the first look of all.")]
     has_fall: Annotated[bool, Meta(description="Something fell although it can't.", examples=[False])]
+    in_review: Annotated[
+        bool,
+        Meta(
+            description="Seen since the player was flagged for review: it counts for nothing until that is decided.",
+            examples=[False],
+        ),
+    ]
     changes: Annotated[list[Change], Meta(description="In the hiscores' order.")]
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from osrsdiff.api.group_schemas import GroupName
-from osrsdiff.api.schemas import PlayerName, SpanQuery, Time, Value
+from osrsdiff.api.schemas import PlayerName, SpanQuery, Time
+from osrsdiff.api.sight_schemas import Value
 from osrsdiff.game.leaderboards import LEAST_LEVEL, LEAST_SCORE, By
 from osrsdiff.game.metrics import OVERALL, MetricKind
 from osrsdiff.game.modes import GameMode

@@ -13,7 +13,7 @@ from osrsdiff.api.group_schemas import GroupName
 from osrsdiff.api.groups import GROUPS
 from osrsdiff.api.pages import leading_on
 from osrsdiff.api.parsing import or_none
-from osrsdiff.api.schemas import Value
+from osrsdiff.api.sight_schemas import Value
 from osrsdiff.api.spans import naming_the_field, read_span, read_zone
 from osrsdiff.game.gains import Known, level_of
 from osrsdiff.game.leaderboards import PARTS, By

@@ -19,7 +19,8 @@ Node = dict[str, Any]
 _ABOUT = (
     "Times are ISO 8601 in UTC. Every error is a problem document (RFC 9457, `application/problem+json`), also for "
     "unknown paths and malformed bodies; `type` leads to its kind at `/docs`. Reads carry an `ETag` and answer "
-    "`If-None-Match` with 304. Unknown fields and parameters are refused."
+    "`If-None-Match` with 304. Unknown fields and parameters are refused. Ranks are those of the table of the player's "
+    "game mode: those of ironmen say how they stand among ironmen."
 )
 _TOKENS = (
     "A token made with `osrsdiff token create`, of the scope read or admin. The first one, of the scope admin, is "
@@ -74,6 +75,7 @@ def document(routes: Iterable[Route], *, public_read: bool) -> Node:
             {"name": "leaderboards", "description": "Who is first: of everybody, of a game mode, of a group."},
             {"name": "records", "description": "The most that anybody ever gained in a day, a week, a month, a year."},
             {"name": "compare", "description": "Players side by side."},
+            {"name": "reviews", "description": "Players whose sheet collapsed or whose game mode can't be."},
             {"name": "events", "description": "What happened, as pages of JSON and as Atom feeds."},
             {"name": "tasks", "description": "What belongs to no player and runs by the clock."},
             {"name": "service", "description": "How this instance is, and what it can do."},

@@ -30,11 +30,13 @@ async def list_players(call: Call[schemas.PlayersQuery, Nothing]) -> Reply[schem
     """Sorted by username. `next` and the header `Link` lead to the following page."""
     query = call.query
     after = None if query.after is UNSET else _cursor(query.after)
-    is_active = or_none(query.is_active)
-    found = await tracking.list_players(call.instance, after=after, limit=query.limit + 1, is_active=is_active)
+    is_active, mode = or_none(query.is_active), or_none(query.mode)
+    found = await tracking.list_players(
+        call.instance, after=after, limit=query.limit + 1, is_active=is_active, game_mode=mode
+    )
     items = [player_document(player) for player in found[: query.limit]]
     following = items[-1].username if len(found) > query.limit else None
-    links = leading_on(PLAYERS, query.limit, following, {"is_active": query.is_active})
+    links = leading_on(PLAYERS, query.limit, following, {"is_active": query.is_active, "mode": query.mode})
     return Reply(schemas.PlayerPage(items, following), links)
 
 
@@ -135,6 +137,6 @@ def _expectation(expected: Forecast | None) -> str:
 
 def _cursor(after: str) -> str:
     try:
-        return usernames.canonical(after)
+        return usernames.tracked_name(after)
     except InvalidUsername as error:
         raise Refused(problems.INVALID_FIELD, f"after is no `next` of a page: {error}", field="after") from error

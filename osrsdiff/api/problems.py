@@ -75,6 +75,22 @@ PLAYER_EXISTS = Kind(
     "player-exists", 409, "Player is tracked already", "A player of this name, in any spelling, exists."
 )
 GROUP_EXISTS = Kind("group-exists", 409, "Key is taken", "Another group has this key; give one of its own.")
+NOTHING_TO_REVIEW = Kind(
+    "nothing-to-review", 409, "Nothing to review", "The player is not flagged, or somebody else has just decided."
+)
+RENAME_REFUSED = Kind(
+    "rename-refused",
+    409,
+    "Can't be one player",
+    "What is known of the two contradicts itself; `detail` has all reasons. `force` does it all the same.",
+)
+NOTHING_TO_UNDO = Kind("nothing-to-undo", 409, "Nothing to undo", "No change of the player's name stands.")
+PLAYER_ARCHIVED = Kind(
+    "player-archived", 409, "Player is archived", "Nobody knows what the player is called now; rename it first."
+)
+REVIEW_REFUSED = Kind(
+    "review-refused", 409, "Not now", "Older looks of the player are just being brought in; decide when that has ended."
+)
 TOO_LARGE = Kind("too-large", 413, "Body too large", "The body is longer than this API takes.")
 MEDIA_TYPE_REFUSED = Kind(
     "unsupported-media-type", 415, "Body is not JSON", "Send `Content-Type: application/json`, not compressed."
@@ -97,6 +113,9 @@ REDIS_UNREACHABLE = Kind(
 DATABASE_UNREACHABLE = Kind(
     "database-unreachable", 503, "The database does not answer", "Try again after `Retry-After` seconds."
 )
+CHANGED_MEANWHILE = Kind(
+    "changed-meanwhile", 503, "Rewritten meanwhile", "What was being read was rewritten; try again after `Retry-After`."
+)
 MISCONFIGURED = Kind(
     "misconfigured", 503, "This instance can't work as configured", "Its operator must act; the log says what to do."
 )
@@ -116,6 +135,12 @@ _BY_ERROR: Mapping[type[BaseException], Kind] = {
     errors.GroupNotFound: GROUP_NOT_FOUND,
     errors.InvalidGroup: INVALID_GROUP,
     errors.NotAMember: NOT_A_MEMBER,
+    errors.ReviewRefused: REVIEW_REFUSED,
+    errors.NothingToReview: NOTHING_TO_REVIEW,
+    errors.RenameRefused: RENAME_REFUSED,
+    errors.NothingToUndo: NOTHING_TO_UNDO,
+    errors.PlayerArchived: PLAYER_ARCHIVED,
+    errors.ChangedMeanwhile: CHANGED_MEANWHILE,
     errors.JobNotFound: TASK_NOT_FOUND,
     errors.TokenNotFound: NOT_FOUND,
     errors.UserError: INVALID_FIELD,
@@ -166,7 +191,11 @@ def answer(error: BaseException, *, path: str, method: str, request_id: str) -> 
 def told(error: BaseException) -> str:
     """What a client is told of what it asked for in vain: no commands, which only who runs the instance can type."""
     if isinstance(error, errors.PlayerNotFound):
-        return f"No tracked player is called {error.username[:40]!r}."
+        hint = "" if error.now_called is None else f" Who was called so is {error.now_called!r} now."
+        return f"No tracked player is called {error.username[:40]!r}.{hint}"
+    if isinstance(error, errors.RenameRefused):
+        insist = " Where you know better, insist: send `force`." if error.may_force else ""
+        return f"{error.before} can't be made {error.after}: {'; '.join(error.reasons)}.{insist}"
     if isinstance(error, errors.PlayersNotFound):
         return f"Not tracked: {', '.join(error.names)}."
     if isinstance(error, errors.MetricNotFound):

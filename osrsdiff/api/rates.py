@@ -8,8 +8,8 @@ from osrsdiff.api import rates_schemas as schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.documents import name_document
 from osrsdiff.api.following import this_minute
-from osrsdiff.api.schemas import Window
 from osrsdiff.api.sight import why_nothing
+from osrsdiff.api.sight_schemas import Window
 from osrsdiff.api.spans import read_zone
 from osrsdiff.game.metrics import kind_of, name_of
 from osrsdiff.game.rates import Projection, Rate, Target

@@ -6,7 +6,8 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from osrsdiff.api.history_schemas import Message, MetricKey, MetricTitle
-from osrsdiff.api.schemas import PlayerName, Request, Time, Window, Zone
+from osrsdiff.api.schemas import PlayerName, Request, Time, Zone
+from osrsdiff.api.sight_schemas import Window
 from osrsdiff.game.metrics import MetricKind
 from osrsdiff.game.rates import RateWindow
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from osrsdiff.api.group_schemas import GroupName
-from osrsdiff.api.schemas import PlayerName, Request, Time
+from osrsdiff.api.schemas import IsReckoned, PlayerName, Request, Time
 from osrsdiff.game.metrics import MetricKind
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.records import RecordPeriod
@@ -57,6 +57,7 @@ class PlayerRecords(Struct, frozen=True):
     records: Annotated[
         list[PlayerRecord], Meta(description="In the hiscores' order of metrics, the shortest period first")
     ]
+    is_reckoned: IsReckoned
     message: Annotated[str | None, Meta(description="Why there is nothing, where there is nothing.")]
 
 

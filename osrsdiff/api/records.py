@@ -13,6 +13,7 @@ from osrsdiff.game.metrics import kind_of, name_of
 from osrsdiff.game.records import Record
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.records import Holder
+from osrsdiff.storage.seen import Seen
 from osrsdiff.tracking import records as tracking
 from osrsdiff.tracking.players import see_player
 from osrsdiff.tracking.records import Wanted
@@ -29,8 +30,8 @@ async def player_records(call: Call[schemas.RecordsQuery, Nothing]) -> Reply[sch
     seen = await see_player(call.instance, call.username)
 
     async def make() -> Reply[schemas.PlayerRecords]:
-        player, period = seen.player, or_none(call.query.period)
-        return Reply(records_document(player, await tracking.records_of(call.instance, player.id, period)))
+        found = await tracking.records_of(call.instance, seen.player.id, or_none(call.query.period))
+        return Reply(records_document(seen, found))
 
     return await call.kept(seen, make)
 
@@ -46,10 +47,11 @@ async def record_table(call: Call[schemas.RecordTableQuery, Nothing]) -> Reply[s
     return Reply(body, leading_on(f"{RECORDS}/{quote(metric, safe='')}", query.limit, body.next, given))
 
 
-def records_document(player: Player, found: list[Record]) -> schemas.PlayerRecords:
+def records_document(seen: Seen, found: list[Record]) -> schemas.PlayerRecords:
     """A player's records as clients see them."""
+    player = seen.player
     message = None if found else _why_none(player)
-    return schemas.PlayerRecords(name_document(player), [_record(one) for one in found], message)
+    return schemas.PlayerRecords(name_document(player), [_record(one) for one in found], seen.is_reckoned, message)
 
 
 def table_document(found: tracking.RecordTable) -> schemas.RecordTable:

@@ -9,15 +9,19 @@ from osrsdiff.api import (
     compare,
     docs,
     events,
+    export,
     feeds,
     groups,
     health,
     history,
     leaderboards,
+    modes,
     openapi,
     players,
     rates,
     records,
+    renames,
+    reviews,
     schedules,
     sight,
     tasks,
@@ -56,22 +60,32 @@ from osrsdiff.api.history_schemas import (
 )
 from osrsdiff.api.leaderboard_schemas import GroupGainsQuery, Leaderboard, LeaderboardQuery
 from osrsdiff.api.leaderboards import LEADERBOARDS
+from osrsdiff.api.mode_schemas import CheckAccepted, Modes
 from osrsdiff.api.players import PLAYERS
 from osrsdiff.api.problems import (
+    CHANGED_MEANWHILE,
     GROUP_EXISTS,
     GROUP_NOT_FOUND,
     INVALID_GROUP,
     INVALID_USERNAME,
     METRIC_NOT_FOUND,
     NOT_A_MEMBER,
+    NOTHING_TO_REVIEW,
+    NOTHING_TO_UNDO,
+    PLAYER_ARCHIVED,
     PLAYER_EXISTS,
     PLAYER_NOT_FOUND,
     REDIS_UNREACHABLE,
+    RENAME_REFUSED,
+    REVIEW_REFUSED,
     TASK_NOT_FOUND,
 )
 from osrsdiff.api.rates_schemas import Rates, RatesQuery
 from osrsdiff.api.record_schemas import PlayerRecords, RecordsQuery, RecordTable, RecordTableQuery
 from osrsdiff.api.records import RECORDS
+from osrsdiff.api.rename_schemas import Names, PlayerRenamed, RenamePlayer
+from osrsdiff.api.review_schemas import DecideReview, PlayerReviews, ReviewDecided, ReviewPage, ReviewsQuery
+from osrsdiff.api.reviews import REVIEWS
 from osrsdiff.api.schedule_schemas import (
     PlayerSchedule,
     SchedulePage,
@@ -89,8 +103,6 @@ from osrsdiff.api.schemas import (
     AddPlayer,
     ChangePlayer,
     FetchAccepted,
-    Gains,
-    GainsQuery,
     Health,
     Player,
     PlayerAdded,
@@ -98,8 +110,8 @@ from osrsdiff.api.schemas import (
     PlayerSaved,
     PlayersQuery,
     Readiness,
-    Stats,
 )
+from osrsdiff.api.sight_schemas import Gains, GainsQuery, Stats
 from osrsdiff.api.tasks import TASKS
 
 ANYONE, READ, ADMIN = Access.ANYONE, Access.READ, Access.ADMIN
@@ -132,11 +144,16 @@ ROUTES: tuple[Route, ...] = (
     route("GET", PLAYER, players.get_player, summary="Look up a player",
           access=READ, query=Nothing, body=Nothing, answer=Player),
     route("PATCH", PLAYER, players.change_player, summary="Pause, resume, change the interval",
-          access=ADMIN, query=Nothing, body=ChangePlayer, answer=PlayerSaved),
+          access=ADMIN, query=Nothing, body=ChangePlayer, answer=PlayerSaved, problems=(PLAYER_ARCHIVED,)),
     route("DELETE", PLAYER, players.remove_player, summary="Stop tracking and forget",
           access=ADMIN, query=Nothing, body=Nothing, answer=Nothing, status=204),
     route("POST", f"{PLAYER}/fetch", players.fetch_player, summary="Fetch now",
-          access=ADMIN, query=Nothing, body=Nothing, answer=FetchAccepted, status=202, problems=(REDIS_UNREACHABLE,)),
+          access=ADMIN, query=Nothing, body=Nothing, answer=FetchAccepted, status=202,
+          problems=(PLAYER_ARCHIVED, REDIS_UNREACHABLE)),
+    route("GET", f"{PLAYER}/modes", modes.player_modes, summary="A player's game mode, and those before it",
+          access=READ, query=Nothing, body=Nothing, answer=Modes),
+    route("POST", f"{PLAYER}/check-mode", modes.check_mode, summary="Check a player's game mode now",
+          access=ADMIN, query=Nothing, body=Nothing, answer=CheckAccepted, status=202, problems=(REDIS_UNREACHABLE,)),
     route("GET", f"{PLAYER}/gains", sight.player_gains, summary="What a player gained",
           access=READ, query=GainsQuery, body=Nothing, answer=Gains),
     route("GET", f"{PLAYER}/history/{{metric}}", history.player_history, summary="The course of a metric",
@@ -162,11 +179,21 @@ ROUTES: tuple[Route, ...] = (
     route("POST", f"{PLAYER}/pause", schedules.pause_one, summary="Pause a player",
           access=ADMIN, query=Nothing, body=Nothing, answer=PlayerSaved),
     route("POST", f"{PLAYER}/resume", schedules.resume_one, summary="Resume a player",
-          access=ADMIN, query=Nothing, body=Nothing, answer=PlayerSaved),
+          access=ADMIN, query=Nothing, body=Nothing, answer=PlayerSaved, problems=(PLAYER_ARCHIVED,)),
+    route("POST", f"{PLAYER}/rename", renames.rename_player, summary="Call a player otherwise",
+          access=ADMIN, query=Nothing, body=RenamePlayer, answer=PlayerRenamed, problems=(RENAME_REFUSED,)),
+    route("POST", f"{PLAYER}/undo-rename", renames.undo_rename, summary="Take a player's new name back",
+          access=ADMIN, query=Nothing, body=Nothing, answer=PlayerRenamed,
+          problems=(NOTHING_TO_UNDO, PLAYER_EXISTS, RENAME_REFUSED)),
+    route("GET", f"{PLAYER}/names", renames.player_names, summary="The names that a player was given",
+          access=READ, query=Nothing, body=Nothing, answer=Names),
     route("GET", f"{GROUPS}/{{group}}/events", events.group_events, summary="What happened to a group",
           access=READ, query=EventsQuery, body=Nothing, answer=EventPage, problems=(GROUP_NOT_FOUND,)),
     route("GET", EVENTS, events.list_events, summary="What happened to everybody",
           access=READ, query=AllEventsQuery, body=Nothing, answer=EventPage, problems=(GROUP_NOT_FOUND,)),
+    route("GET", f"{PLAYER}/export", export.export_player, summary="All that is kept of a player",
+          access=READ, query=Nothing, body=Nothing, answer=bytes, media_type=export.MEDIA_TYPE,
+          problems=(CHANGED_MEANWHILE,)),
     route("GET", f"{PLAYER}/groups", groups.player_groups, summary="The groups that a player is in",
           access=READ, query=Nothing, body=Nothing, answer=Memberships),
     route("GET", GROUPS, groups.list_groups, summary="List groups",
@@ -214,6 +241,13 @@ ROUTES: tuple[Route, ...] = (
           problems=(TASK_NOT_FOUND, REDIS_UNREACHABLE)),
     route("GET", f"{RECORDS}/{{metric}}", records.record_table, summary="Who ever gained the most",
           access=READ, query=RecordTableQuery, body=Nothing, answer=RecordTable, problems=(GROUP_NOT_FOUND,)),
+    route("GET", REVIEWS, reviews.list_reviews, summary="List players to be reviewed",
+          access=READ, query=ReviewsQuery, body=Nothing, answer=ReviewPage),
+    route("GET", f"{PLAYER}/reviews", reviews.player_reviews, summary="Why a player was to be reviewed",
+          access=READ, query=Nothing, body=Nothing, answer=PlayerReviews),
+    route("POST", f"{PLAYER}/review", reviews.decide_review, summary="Decide a player's review",
+          access=ADMIN, query=Nothing, body=DecideReview, answer=ReviewDecided,
+          problems=(NOTHING_TO_REVIEW, REVIEW_REFUSED)),
     route("GET", "/feed.atom", feeds.all_feed, summary="The newest events as a feed",
           access=READ, query=FeedQuery, body=Nothing, answer=bytes, media_type=ATOM),
     route("GET", "/players/{username}/feed.atom", feeds.player_feed, summary="A player's newest events as a feed",

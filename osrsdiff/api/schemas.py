@@ -10,9 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from osrsdiff.errors import Outcome
 from osrsdiff.game.intervals import MAX_INTERVAL, MIN_INTERVAL
-from osrsdiff.game.metrics import MetricKind
 from osrsdiff.game.modes import GameMode
-from osrsdiff.game.snapshots import Unranked
 
 Time = Annotated[datetime, Meta(tz=True, examples=["2026-01-31T12:00:00Z"])]
 Username = Annotated[
@@ -57,6 +55,7 @@ class PlayersQuery(Request, frozen=True):
     limit: Annotated[int, Meta(ge=1, le=500, description="How many at most.")] = 50
     after: Annotated[str, Meta(description="The `next` of the page before.")] | UnsetType = UNSET
     is_active: Annotated[bool, Meta(description="Only active ones, or only paused ones.")] | UnsetType = UNSET
+    mode: Annotated[GameMode, Meta(description="Only players of this game mode.")] | UnsetType = UNSET
 
 
 LONGEST_TIME = 40
@@ -109,12 +108,6 @@ class SpanQuery(Request, frozen=True):
     tz: Zone | UnsetType = UNSET
 
 
-class GainsQuery(SpanQuery, frozen=True):
-    """Which span of gains, `week` where nothing is given, and of which metrics."""
-
-    all: Annotated[bool, Meta(description="Also the metrics that did not move.")] = False
-
-
 class Player(Struct, frozen=True):
     """A tracked player."""
 
@@ -133,6 +126,20 @@ class Player(Struct, frozen=True):
     failures: Annotated[int, Meta(description="Failed fetches in a row.", examples=[0])]
     missing_since: Annotated[
         Time | None, Meta(description="Since when the hiscores have not listed the player; null where they do.")
+    ]
+    mode_since: Annotated[
+        Time | None,
+        Meta(description="Since when ranks are those of the table of `game_mode`; null where they always were."),
+    ]
+    mode_checked_at: Annotated[
+        Time | None, Meta(description="When the game mode was last shown to be right; null before that.")
+    ]
+    flagged_at: Annotated[
+        Time | None,
+        Meta(
+            description="The look at which the player was flagged for review: a collapse of its values, say. What was "
+            "seen since then sets no records. Null while there is nothing to review."
+        ),
     ]
 
 
@@ -190,114 +197,14 @@ class PlayerName(Struct, frozen=True):
     game_mode: Annotated[GameMode, Meta(examples=["regular"])]
 
 
-class Window(Struct, frozen=True, rename={"start": "from", "end": "to"}):
-    """The span that was asked for."""
-
-    start: Time
-    end: Time
-
-
-class Accuracy(Struct, frozen=True):
-    """Between which two looks an end of the window lies; equal where it falls on one."""
-
-    earliest: Time
-    latest: Annotated[Time | None, Meta(description="Null where no look has come after.")]
-
-
-class Value(Struct, frozen=True):
-    """A metric's value at one time."""
-
-    value: Annotated[int, Meta(description="Xp, kills or score.", examples=[13034431])]
-    level: Annotated[int | None, Meta(description="Null outside skills.", examples=[99])]
-    rank: Annotated[int | None, Meta(description="Null where unranked.", examples=[150000])]
-    at: Annotated[Time, Meta(description="Since when this value is known.")]
-
-
-class MetricGain(Struct, frozen=True):
-    """What one metric gained."""
-
-    metric: Annotated[str, Meta(examples=["attack"])]
-    name: Annotated[str, Meta(description="As the hiscores spell it.", examples=["Attack"])]
-    kind: MetricKind
-    start: Value
-    end: Value
-    gained: Annotated[int, Meta(description="End minus start; negative for a fall.", examples=[125000])]
-    levels_gained: Annotated[int | None, Meta(description="Null outside skills.", examples=[1])]
-    rank_moved: Annotated[
-        int | None,
-        Meta(
-            description="Places climbed between the two values' ranks; negative for places lost, null where unranked.",
-            examples=[420],
-        ),
-    ]
-    rank_today: Annotated[
-        int | None,
-        Meta(
-            description="At the last look, whenever the window ends. Ranks move without a gain too.", examples=[149500]
-        ),
-    ]
-    rank_moved_today: Annotated[
-        int | None, Meta(description="As `rank_moved`, from the start to the last look.", examples=[500])
-    ]
-    first_seen: Annotated[
-        bool,
-        Meta(
-            description="Nothing was known before the window: counted from the first value inside it.", examples=[False]
-        ),
-    ]
-    fell: Annotated[
-        bool,
-        Meta(description="It fell although it can't: a rollback, or a new owner of the name.", examples=[False]),
-    ]
-
-
-class Totals(Struct, frozen=True):
-    """All gains in three numbers. Falls of what can't fall are left out."""
-
-    xp: Annotated[int, Meta(description="Of Overall, else of the skills together.", examples=[125000])]
-    levels: Annotated[int, Meta(description="Of Overall, else of the skills together.", examples=[1])]
-    kills: Annotated[int, Meta(description="Over all bosses.", examples=[12])]
-
-
-class Gains(Struct, frozen=True):
-    """What a player gained, and how sure that is."""
-
-    player: PlayerName
-    window: Window
-    start: Annotated[Accuracy | None, Meta(description="How sure the start is; null before the first look.")]
-    end: Annotated[Accuracy | None, Meta(description="How sure the end is; null where nothing was seen until then.")]
-    totals: Totals
-    gains: Annotated[
-        list[MetricGain], Meta(description="Overall, skills, bosses, activities; of each kind what moved most first.")
-    ]
-    first_look_at: Annotated[
-        Time | None, Meta(description="Where the first look ever lies inside the window: gains count from there.")
-    ]
-    next_fetch_at: Annotated[
-        Time | None, Meta(description="While there is nothing to compare yet: when the next look is due.")
-    ]
-
-
-class MetricReading(Struct, frozen=True):
-    """One metric as it was last seen."""
-
-    metric: Annotated[str, Meta(examples=["attack"])]
-    name: Annotated[str, Meta(examples=["Attack"])]
-    kind: MetricKind
-    value: Annotated[int | None, Meta(description="Xp, kills or score; null where hidden.", examples=[13034431])]
-    level: Annotated[int | None, Meta(description="Null outside skills.", examples=[99])]
-    rank: Annotated[int | None, Meta(description="Null where unranked.", examples=[150000])]
-    unranked: Annotated[Unranked | None, Meta(description="Why there is no rank.")]
-    seen_at: Annotated[Time, Meta(description="When this value was first seen.")]
-
-
-class Stats(Struct, frozen=True):
-    """A player's current sheet."""
-
-    player: PlayerName
-    last_look_at: Annotated[Time | None, Meta(description="Null before the first.")]
-    metrics: list[MetricReading]
-    message: Annotated[str | None, Meta(description="Why there is nothing, where there is nothing.")]
+IsReckoned = Annotated[
+    bool,
+    Meta(
+        description="False while some may be missing or change yet: for a few minutes where older history has come in "
+        "or this program's rules are new, and as long as the player is flagged for review.",
+        examples=[True],
+    ),
+]
 
 
 class Health(Struct, frozen=True):

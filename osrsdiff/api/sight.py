@@ -1,15 +1,17 @@
 """What is known of a player over HTTP: its gains over a window, its current sheet."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import asdict, replace
 
-from osrsdiff.api import schemas
+from osrsdiff.api import sight_schemas as schemas
 from osrsdiff.api.calls import Call, Nothing, Reply
 from osrsdiff.api.documents import name_document
 from osrsdiff.api.following import of_player, of_player_over
 from osrsdiff.api.spans import naming_the_field, read_span, read_zone
 from osrsdiff.game import metrics
+from osrsdiff.game.builds import Build, builds_of
 from osrsdiff.game.gains import Bracket, Gain, Known, PlayerGains, level_of
 from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of
 from osrsdiff.storage.history import SheetRow
@@ -41,13 +43,17 @@ async def player_gains(call: Call[schemas.GainsQuery, Nothing]) -> Reply[schemas
 
 
 async def player_stats(call: Call[Nothing, Nothing]) -> Reply[schemas.Stats]:
-    """The current sheet: each metric's value, level and rank, why it is unranked, and since when it is known."""
+    """The current sheet: each metric's value, level and rank, why it is unranked, and since when it is known.
+
+    Ranks are those of the game mode's own table, as everywhere.
+    """
 
     async def make() -> Reply[schemas.Stats]:
         player, rows = await tracking.player_sheet(call.instance, call.username)
         message = None if rows else why_nothing(player)
         readings = [reading_document(row) for row in rows]
-        return Reply(schemas.Stats(name_document(player), player.last_look_at, readings, message))
+        builds = builds_document(rows)
+        return Reply(schemas.Stats(name_document(player), player.last_look_at, builds, readings, message))
 
     return await of_player(call, make)
 
@@ -64,7 +70,7 @@ def gains_body(
         end=accuracy_document(found.end),
         totals=_totals(found.gains),
         gains=[
-            _metric(gain, found.ranks_today.get(gain.metric))
+            _metric(gain, found, player.last_look_at or found.window.end)
             for gain in found.gains
             if everything or _shown(gain, first_look_at)
         ],
@@ -116,8 +122,9 @@ def _totals(gains: list[Gain]) -> schemas.Totals:
     return schemas.Totals(overall.gained, levels if known is None else known, kills)
 
 
-def _metric(gain: Gain, rank_today: int | None) -> schemas.MetricGain:
+def _metric(gain: Gain, found: PlayerGains, last_look_at: datetime) -> schemas.MetricGain:
     start, end, kind = gain.start, gain.end, kind_of(gain.metric)
+    rank_today = found.ranks_today.get(gain.metric)
     return schemas.MetricGain(
         metric=gain.metric,
         name=metrics.name_of(gain.metric),
@@ -126,21 +133,22 @@ def _metric(gain: Gain, rank_today: int | None) -> schemas.MetricGain:
         end=_value(gain.metric, kind, end),
         gained=gain.gained,
         levels_gained=gain.levels_gained,
-        rank_moved=_climbed(start.rank, end.rank),
+        rank_moved=found.climbed((start.at, start.rank), (end.at, end.rank)),
         rank_today=rank_today,
-        rank_moved_today=_climbed(start.rank, rank_today),
+        rank_moved_today=found.climbed((start.at, start.rank), (last_look_at, rank_today)),
         first_seen=gain.first_seen,
         fell=gain.fell,
     )
 
 
-def _climbed(before: int | None, after: int | None) -> int | None:
-    return None if before is None or after is None else before - after
-
-
 def _value(metric: str, kind: MetricKind, known: Known) -> schemas.Value:
     level = level_of(metric, known) if kind is MetricKind.SKILL else None
     return schemas.Value(known.value, level, known.rank, known.at)
+
+
+def builds_document(rows: Sequence[SheetRow]) -> list[Build]:
+    """The builds that a sheet proves."""
+    return builds_of({row.metric.key: row.reading for row in rows})
 
 
 def reading_document(row: SheetRow) -> schemas.MetricReading:

@@ -41,6 +41,8 @@ def achievements(name: str, ahead: bool, as_json: bool) -> None:
         _print_ahead(found.ahead)
     else:
         _print_reached(found, datetime.now(UTC))
+    if not found.is_reckoned:
+        output.note(wording.not_reckoned(found.player))
 
 
 def _print_reached(found: PlayerAchievements, now: datetime) -> None:

@@ -7,7 +7,7 @@ import click
 from msgspec.structs import replace
 from rich.text import Text
 
-from osrsdiff.api import schemas
+from osrsdiff.api import sight_schemas as schemas
 from osrsdiff.api.sight import gains_body, is_nothing_to_compare
 from osrsdiff.cli import output, tables, wording
 from osrsdiff.cli.frame import Command
@@ -93,6 +93,8 @@ def _print_gains(gains: schemas.Gains, now: datetime) -> None:
     tables.print_line(Text(f"\nIn all {_totals(gains.totals)}", style="bold"))
     if any(gain.fell for gain in gains.gains):
         tables.print_line(Text("! fell although it can't: a rollback, or a new owner of the name", style="red"))
+    if any(gain.rank_moved is None and gain.start.rank and gain.end.rank for gain in gains.gains):
+        tables.print_line(Text("Where the game mode changed, ranks are of two tables and don't compare.", style="dim"))
 
 
 def _start(gains: schemas.Gains, now: datetime) -> str:

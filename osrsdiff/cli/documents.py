@@ -10,7 +10,10 @@ from msgspec import Struct
 
 from osrsdiff.api import schemas
 from osrsdiff.errors import Outcome
+from osrsdiff.game.builds import Build
+from osrsdiff.game.modes import GameMode, Verdict
 from osrsdiff.tracking.fetch import FetchReport
+from osrsdiff.tracking.modes import ModeChecked
 from osrsdiff.tracking.reckoning import Differences, Reckoned
 
 
@@ -24,11 +27,12 @@ class Headline(Struct, frozen=True):
 
 
 class PlayerShown(Struct, frozen=True):
-    """One player, and what is known of it."""
+    """One player, and what is known of it. `builds`: as the sheet in the API has them."""
 
     player: schemas.Player
     next_fetch_at: datetime | None
     headline: Headline
+    builds: list[Build]
 
 
 class Fetched(Struct, frozen=True):
@@ -41,10 +45,26 @@ class Fetched(Struct, frozen=True):
     retry_at: datetime | None
 
 
+class ModeCheck(Struct, frozen=True):
+    """How a check of a game mode ended. `mode`: what the player is tracked as now, `found`: what the tables told of.
+
+    `verdict`: None where nothing was learnt; `message` says why. `pending`: what a second look has to find too.
+    """
+
+    mode: GameMode
+    verdict: Verdict | None
+    found: GameMode | None
+    changed_from: GameMode | None
+    pending: GameMode | None
+    second_look_at: datetime | None
+    requests: int
+    message: str | None
+
+
 class NameResult(Struct, frozen=True):
     """What became of one name. `fetch`: None where nobody waited for a look, or it has not ended in time.
 
-    `joined`: the look was asked for before, or another one has just answered.
+    `joined`: the look was asked for before, or another one has just answered. `check`: as `fetch`, of a game mode.
     """
 
     name: str
@@ -53,6 +73,7 @@ class NameResult(Struct, frozen=True):
     error: str | None
     fetch: Fetched | None
     joined: bool = False
+    check: ModeCheck | None = None
 
 
 class NameResults(Struct, frozen=True):
@@ -89,3 +110,8 @@ def records_rebuilt(report: Reckoned) -> RecordsRebuilt:
 def fetched(report: FetchReport | None) -> Fetched | None:
     """A report as scripts see it."""
     return None if report is None else msgspec.convert(report, Fetched, from_attributes=True)
+
+
+def checked(report: ModeChecked | None) -> ModeCheck | None:
+    """A report of a check as scripts see it."""
+    return None if report is None else msgspec.convert(report, ModeCheck, from_attributes=True)

@@ -18,6 +18,7 @@ from osrsdiff.tracking.instance import Instance
 _STYLES = {
     EventKind.ACHIEVEMENT: "green",
     EventKind.RECORD: "cyan",
+    EventKind.MODE_CHANGE: "yellow",
     EventKind.NOT_FOUND: "red",
     EventKind.FLAGGED: "red",
 }

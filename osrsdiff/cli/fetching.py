@@ -1,14 +1,15 @@
-"""Asking for looks now: several players enqueued, the outcomes told in the order of their names."""
+"""Asking workers for something now: several players enqueued, the outcomes told in the order of their names."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
+import click
 from msgspec import Struct
 
 from osrsdiff.cli import output, tables, wording
 from osrsdiff.cli.tally import Tally
-from osrsdiff.errors import Outcome, RedisUnreachable
+from osrsdiff.errors import Outcome, RedisUnreachable, UserError
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import players, sight
 from osrsdiff.tracking.fetch import FetchReport
@@ -18,7 +19,14 @@ from osrsdiff.tracking.status import status
 
 MOST_WAITED_FOR = 25
 """So many names at once are waited for; with more the request budget would keep the terminal for minutes."""
-_PATIENCE_S = 30.0
+PATIENCE_S = 30.0
+"""Seconds that one answer may take beside the request budget's pace."""
+
+WAIT = click.option(
+    "--wait/--no-wait",
+    default=None,
+    help=f"Wait for how each ends; by default for up to {MOST_WAITED_FOR} names.",
+)
 
 
 class Saved(Struct, frozen=True):
@@ -27,6 +35,26 @@ class Saved(Struct, frozen=True):
     name: str
     player: Player
     done: str
+
+
+async def save_each(
+    names: Iterable[str], tally: Tally, save: Callable[[str], Awaitable[tuple[Player, str]]]
+) -> list[Saved]:
+    """What `save` did to each name that it did not refuse."""
+    done = []
+    for name in names:
+        try:
+            done.append(Saved(name, *await save(name)))
+        except UserError as error:
+            tally.refused(name, error)
+    return done
+
+
+def finish(tally: Tally, *, fetching: bool) -> None:
+    """Ends the command as the tally says. `fetching`: whether a worker runs."""
+    if tally.as_json:
+        output.print_json(tally.document(fetching=fetching))
+    click.get_current_context().exit(tally.exit_code)
 
 
 async def look_at(instance: Instance, saved: Sequence[Saved], tally: Tally, *, wait: bool | None, must: bool) -> bool:
@@ -58,7 +86,7 @@ async def _enqueued(instance: Instance, saved: Sequence[Saved], *, must: bool) -
 async def _tell(
     instance: Instance, saved: Sequence[Saved], tasks: Sequence[Enqueued | None], tally: Tally, *, waits: bool
 ) -> None:
-    end = time.monotonic() + _PATIENCE_S + 2 * len(saved) / instance.config.hiscores.requests_per_second
+    end = time.monotonic() + PATIENCE_S + 2 * len(saved) / instance.config.hiscores.requests_per_second
     for place, (one, task) in enumerate(zip(saved, tasks, strict=True)):
         report = None
         words = [one.done, *_asked(task, waits=waits)]

@@ -23,7 +23,7 @@ from osrsdiff.cli.frame import Commands
 from osrsdiff.cli.inputs import JSON, NAMES_FILE
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.game.groups import BadLine, group_key, read_members, role_of
-from osrsdiff.game.usernames import canonical
+from osrsdiff.game.usernames import tracked_name
 from osrsdiff.storage.groups import Group
 from osrsdiff.tracking import groups, members
 from osrsdiff.tracking.instance import Instance
@@ -102,7 +102,7 @@ def list_(limit: int, after: str | None, player: str | None, as_json: bool) -> N
 @JSON
 def show(key: str, limit: int, after: str | None, as_json: bool) -> None:
     """Show a group and who is in it, by name."""
-    follows = None if after is None else canonical(after)
+    follows = None if after is None else tracked_name(after)
     read = partial(members.list_members, key=key, after=follows, limit=limit + 1)
     found, listed = on_instance(read, attached=False)
     shown, further = [member_document(one) for one in listed[:limit]], len(listed) > limit

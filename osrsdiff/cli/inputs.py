@@ -9,7 +9,7 @@ import click
 from osrsdiff.errors import InvalidUsername
 from osrsdiff.game.intervals import parse_interval
 from osrsdiff.game.periods import PERIODS
-from osrsdiff.game.usernames import canonical
+from osrsdiff.game.usernames import tracked_name
 
 
 class IntervalType(click.ParamType[int]):
@@ -48,6 +48,7 @@ NAMES_FILE = click.File(encoding="utf-8-sig", errors="replace")
 FILE = click.option(
     "--file", type=NAMES_FILE, metavar="FILE", help="Names, one a line; # starts a comment, - is stdin."
 )
+NAMES = click.argument("names", nargs=-1, metavar="NAME...", required=True)
 JSON = click.option("--json", "as_json", is_flag=True, help="Print a JSON document.")
 TIME = TimeType()
 GROUP = click.option("--group", metavar="GROUP", help="Only who is in this group.")
@@ -95,6 +96,6 @@ def names_given(names: Iterable[str], file: IO[str] | None) -> list[str]:
 def _identity(name: str) -> str:
     """What makes two names one; a name outside the rules is itself."""
     try:
-        return canonical(name)
+        return tracked_name(name)
     except InvalidUsername:
         return name

@@ -17,8 +17,9 @@ from osrsdiff.cli.inputs import AFTER, GROUP, JSON, names_given
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.records import RecordPeriod
+from osrsdiff.storage.seen import Seen
 from osrsdiff.tracking.instance import Instance
-from osrsdiff.tracking.players import get_player
+from osrsdiff.tracking.players import see_player
 from osrsdiff.tracking.reckoning import Differences, Reckoned
 from osrsdiff.tracking.reckoning import rebuild as reckon
 from osrsdiff.tracking.records import DEFAULT_LIMIT, DEFAULT_PERIOD, MOST_AT_ONCE, Wanted, record_table, records_of
@@ -43,11 +44,11 @@ def show(name: str, period: str | None, as_json: bool) -> None:
     """Show a player's records."""
     wanted = None if period is None else RecordPeriod(period)
 
-    async def read(instance: Instance) -> schemas.PlayerRecords:
-        player = await get_player(instance, name)
-        return records_document(player, await records_of(instance, player.id, wanted))
+    async def read(instance: Instance) -> tuple[Seen, schemas.PlayerRecords]:
+        seen = await see_player(instance, name)
+        return seen, records_document(seen, await records_of(instance, seen.player.id, wanted))
 
-    found = on_instance(read, attached=False)
+    seen, found = on_instance(read, attached=False)
     if as_json:
         output.print_json(found)
         return
@@ -59,6 +60,8 @@ def show(name: str, period: str | None, as_json: bool) -> None:
         _print_all(found.records)
     else:
         _print_timed(found.records, datetime.now(UTC))
+    if not seen.is_reckoned:
+        output.note(wording.not_reckoned(seen.player))
 
 
 @records.command()

@@ -1,6 +1,5 @@
 """`osrsdiff snapshots`: what each look changed, and the full sheet as it was at any time."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
@@ -8,7 +7,7 @@ from rich.text import Text
 
 from osrsdiff.api import history as documents
 from osrsdiff.api import history_schemas as schemas
-from osrsdiff.api.schemas import MetricReading
+from osrsdiff.api.sight_schemas import MetricReading
 from osrsdiff.cli import output, tables, wording
 from osrsdiff.cli.frame import Command
 from osrsdiff.cli.inputs import JSON, TIME
@@ -60,8 +59,12 @@ def _print_page(page: schemas.SnapshotPage, now: datetime) -> None:
     if page.message:
         tables.print_line(page.message)
         return
-    rows = [(wording.local(one.taken_at, now), _since(one, now), _changes(one.changes)) for one in page.items]
+    rows = [(wording.local(one.taken_at, now), _since(one, now), _changes(one)) for one in page.items]
     tables.print_table(("Seen", "Since", "Changed"), rows, wrapped=("Changed",))
+    if any(one.has_fall for one in page.items):
+        tables.print_line(Text("! fell although it can't: a rollback, or a new owner of the name", style="red"))
+    if any(one.in_review for one in page.items):
+        output.note(f"What counts is to be decided; see: osrsdiff review show {page.player.display_name!r}")
     if page.next is not None:
         output.note(f"There are more: --after {page.next.astimezone():%Y-%m-%dT%H:%M:%S%z}, or a larger --limit.")
 
@@ -70,15 +73,16 @@ def _since(one: schemas.Snapshot, now: datetime) -> str:
     return "first look" if one.previous_look_at is None else wording.local(one.previous_look_at, now)
 
 
-def _changes(changes: Sequence[schemas.Change]) -> Text:
-    """The first few by name; what was first seen is counted."""
-    moved = [change for change in changes if not change.first_seen]
+def _changes(one: schemas.Snapshot) -> Text:
+    """The first few by name, of what fell before all others; what was first seen is counted."""
+    moved = sorted((change for change in one.changes if not change.first_seen), key=lambda change: not change.fell)
     parts = [f"{'! ' if change.fell else ''}{change.name} {wording.signed(change.gained)}" for change in moved[:_NAMED]]
     if len(moved) > _NAMED:
         parts.append(f"{len(moved) - _NAMED} more")
-    if first_seen := len(changes) - len(moved):
+    if first_seen := len(one.changes) - len(moved):
         parts.append(f"{wording.counted(first_seen, 'metric')} first seen")
-    return Text(", ".join(parts), style="red" if any(change.fell for change in changes) else "")
+    review = "in review: " if one.in_review else ""
+    return Text(review + ", ".join(parts), style="red" if one.has_fall else "")
 
 
 def _print_sheet(sheet: schemas.SheetAt, now: datetime) -> None:

@@ -37,6 +37,9 @@ def _print(seen: tracking.Status, now: datetime) -> None:
         part: Text(says, style="green" if says == tracking.OK else "red") for part, says in seen.parts.items()
     }
     facts["players"] = _players(seen)
+    if seen.reviews_open:
+        open_ones = wording.counted(seen.reviews_open, "review")
+        facts["reviews"] = Text(f"{open_ones} open; see: osrsdiff review list", style="yellow")
     facts["requests"] = _requests(seen)
     if seen.queue_length is not None:
         facts["fetches"] = f"{seen.due:,} due within a minute, {seen.overdue:,} late, {seen.queue_length:,} queued"

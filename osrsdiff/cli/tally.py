@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from rich.text import Text
 
 from osrsdiff.cli import exits, tables, wording
-from osrsdiff.cli.documents import NameResult, NameResults, fetched
+from osrsdiff.cli.documents import ModeCheck, NameResult, NameResults, fetched
 from osrsdiff.errors import UserError
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.fetch import FetchReport
@@ -38,14 +38,27 @@ class Tally:
         exits.report(error)
 
     def done(
-        self, name: str, player: Player, words: str, report: FetchReport | None = None, *, joined: bool = False
+        self,
+        name: str,
+        player: Player,
+        words: str,
+        report: FetchReport | None = None,
+        *,
+        joined: bool = False,
+        check: ModeCheck | None = None,
     ) -> None:
-        """A name with which something was done. `report`: of the look that was waited for, `joined`: another's."""
-        result = NameResult(name, player.username, done=True, error=None, fetch=fetched(report), joined=joined)
+        """A name with which something was done.
+
+        `report`: of the look that was waited for, `check`: of the game mode's check; `joined`: another's.
+        """
+        result = NameResult(name, player.username, True, None, fetched(report), joined, check)
         self.results.append(result)
-        self.without_data |= report is not None and not wording.is_data(report.outcome)
+        learnt_nothing = (report is not None and not wording.is_data(report.outcome)) or (
+            check is not None and check.verdict is None
+        )
+        self.without_data |= learnt_nothing
         if not self.as_json:
-            style = "yellow" if report is not None and not wording.is_data(report.outcome) else ""
+            style = "yellow" if learnt_nothing else ""
             line = Text(f"{player.display_name:<{_LONGEST_NAME}}  ", style="bold")
             tables.print_line(line.append(words, style=f"not bold {style}".strip()))
 

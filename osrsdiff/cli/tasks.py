@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeGuard
 
 import click
 from rich.text import Text
@@ -37,14 +36,13 @@ def list_(as_json: bool) -> None:
         output.print_json([job_document(one) for one in found])
         return
     now = datetime.now(UTC)
-    rows = [
-        (one.name, one.cron, _last(one.last_run, now), wording.ago(one.next_run, now), _ended(one.last_run))
-        for one in found
-    ]
-    tables.print_table(("Job", "Cron (UTC)", "Last run", "Next run", "Ended"), rows)
-    for one in found:
-        if _has_failed(one.last_run):
-            tables.print_line(Text(f"\n{one.name} failed: {one.last_run.detail}", style="red"))
+    rows = [(one.name, one.cron, _last(one.last_run, now), wording.ago(one.next_run, now)) for one in found]
+    tables.print_table(("Job", "Cron (UTC)", "Last run", "Next run"), rows)
+    ran = [(one.name, one.last_run) for one in found if one.last_run is not None]
+    if ran:
+        tables.print_line("")
+    for name, last in ran:
+        tables.print_line(Text(f"{name} {_ended(last)}", style="red" if last.outcome == "failed" else ""))
 
 
 @tasks.command()
@@ -93,15 +91,7 @@ def _last(run: JobRun | None, now: datetime) -> str:
     return "never" if run is None else wording.ago(run.started_at, now)
 
 
-def _ended(run: JobRun | None) -> tables.Cell:
-    if run is None:
-        return "-"
+def _ended(run: JobRun) -> str:
     if run.outcome is None:
         return "not ended"
-    if _has_failed(run):
-        return Text(run.outcome, style="red")
     return f"{run.outcome}: {run.detail}" if run.detail else run.outcome
-
-
-def _has_failed(run: JobRun | None) -> TypeGuard[JobRun]:
-    return run is not None and run.outcome == "failed"

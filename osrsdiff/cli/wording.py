@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 
 from osrsdiff.errors import Outcome
+from osrsdiff.game.modes import GameMode
+from osrsdiff.storage.players import Player
 
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
@@ -104,6 +106,18 @@ def outcome(value: Outcome | None) -> str:
 def is_data(value: Outcome) -> bool:
     """Whether the look gave data."""
     return value in (Outcome.CHANGED, Outcome.UNCHANGED)
+
+
+def mode(value: GameMode) -> str:
+    """A game mode in words: hardcore ironman."""
+    return value.replace("_", " ")
+
+
+def not_reckoned(player: Player) -> str:
+    """Why records and achievements may be missing or change yet, of a player whose history is not reckoned."""
+    if player.flagged_at is not None:
+        return "Flagged for review: what was seen since then does not count until that is decided."
+    return "Not reckoned from the whole history yet: that is done within minutes while `osrsdiff run` runs."
 
 
 def both(earlier: datetime, later: datetime, now: datetime) -> str:

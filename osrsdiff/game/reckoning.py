@@ -8,7 +8,7 @@ from zlib import crc32
 from osrsdiff.game.records import RecordPeriod
 from osrsdiff.game.thresholds import FINGERPRINT_PARTS
 
-_RECORD_RULES = 1
+_RECORD_RULES = 2
 """To be raised when records come out differently although the periods are the same."""
 
 

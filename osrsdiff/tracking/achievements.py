@@ -9,15 +9,19 @@ from osrsdiff.storage import achievements as table
 from osrsdiff.storage import history
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.instance import Instance
-from osrsdiff.tracking.players import get_player
+from osrsdiff.tracking.players import see_player
 
 
 class PlayerAchievements(Struct, frozen=True):
-    """`reached`: the newest first, then those of unknown date. `ahead`: the next ones, the nearest first."""
+    """`reached`: the newest first, then those of unknown date. `ahead`: the next ones, the nearest first.
+
+    `is_reckoned`: whether that is all of the history's.
+    """
 
     player: Player
     reached: list[Reached]
     ahead: list[Progress]
+    is_reckoned: bool
 
 
 async def player_achievements(instance: Instance, name: str) -> PlayerAchievements:
@@ -25,19 +29,20 @@ async def player_achievements(instance: Instance, name: str) -> PlayerAchievemen
 
     Raises InvalidUsername, PlayerNotFound.
     """
-    player = await get_player(instance, name)
+    seen = await see_player(instance, name)
+    player = seen.player
     async with instance.db.reading() as connection:
         state = await history.load_state(connection, player.id)
         stored = await table.of_player(connection, player.id)  # after it: what the state fulfils has its date
     if state is None:
-        return PlayerAchievements(player, _newest_first(stored), [])
+        return PlayerAchievements(player, _newest_first(stored), [], seen.is_reckoned)
     dated = {one.rule for one in stored}
     undated = [
         Reached(rule.metric, rule.measure, rule.threshold, None, None)
         for rule in satisfied(state.sheet)
         if rule not in dated
     ]
-    return PlayerAchievements(player, _newest_first([*stored, *undated]), next_ones(state.sheet))
+    return PlayerAchievements(player, _newest_first([*stored, *undated]), next_ones(state.sheet), seen.is_reckoned)
 
 
 def _newest_first(reached: list[Reached]) -> list[Reached]:

@@ -56,7 +56,7 @@ async def see_players(instance: Instance, names: Sequence[str]) -> list[Seen]:
 
     Raises CannotCompare where they are too few or too many, InvalidUsername, PlayersNotFound.
     """
-    wanted = list(dict.fromkeys(map(usernames.canonical, names)))
+    wanted = list(dict.fromkeys(map(usernames.tracked_name, names)))
     if not LEAST <= len(wanted) <= MOST:
         raise CannotCompare(LEAST, MOST, len(wanted))
     async with instance.db.reading() as conn:

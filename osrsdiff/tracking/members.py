@@ -76,7 +76,9 @@ async def put_members(
     asked, refused = _by_username(wanted)
     tracked, scheduled = list[str](), True
     if track_unknown:
-        tracked, scheduled = await track(instance, {username: one.name for username, one in asked.items()})
+        tracked, scheduled = await track(
+            instance, {username: one.name for username, one in asked.items() if not usernames.is_archived(username)}
+        )
     put = Put(group, [], [], [], tracked, scheduled, refused)
     steps = Steps(progress, len(asked))
     for batch in batches(asked):
@@ -136,7 +138,7 @@ def _by_username(wanted: Iterable[Wanted]) -> tuple[dict[str, Wanted], list[Refu
     refused: dict[str, RefusedName] = {}
     for one in wanted:
         try:
-            username = usernames.canonical(one.name)
+            username = usernames.tracked_name(one.name)
         except InvalidUsername as error:
             refused.setdefault(one.name, RefusedName(one.name, error))
             continue

@@ -12,9 +12,10 @@ import msgspec
 from msgspec import Struct
 
 from osrsdiff import logs
-from osrsdiff.errors import PlayerNotFound, RedisUnreachable
+from osrsdiff.errors import PlayerArchived, RedisUnreachable
 from osrsdiff.game import usernames
 from osrsdiff.game.intervals import parse_interval
+from osrsdiff.game.modes import GameMode
 from osrsdiff.scheduling.constants import schedule_id_of
 from osrsdiff.storage import plan
 from osrsdiff.storage import players as table
@@ -24,6 +25,7 @@ from osrsdiff.storage.seen import Seen
 from osrsdiff.tracking.fetch import FetchReport
 from osrsdiff.tracking.following import follow, note_as
 from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.names import not_found
 
 log = logs.get(__name__)
 
@@ -45,9 +47,9 @@ class Enqueued(Struct, frozen=True):
 async def get_player(instance: Instance, name: str) -> Player:
     """The tracked player of this name in any spelling. Raises InvalidUsername, PlayerNotFound."""
     async with instance.db.reading() as connection:
-        player = await table.by_username(connection, usernames.canonical(name))
-    if player is None:
-        raise PlayerNotFound(name)
+        player = await table.by_username(connection, usernames.tracked_name(name))
+        if player is None:
+            raise await not_found(connection, name)
     return player
 
 
@@ -57,18 +59,23 @@ async def see_player(instance: Instance, name: str) -> Seen:
     Raises InvalidUsername, PlayerNotFound.
     """
     async with instance.db.reading() as connection:
-        found = await seen_players.by_username(connection, usernames.canonical(name))
-    if found is None:
-        raise PlayerNotFound(name)
+        found = await seen_players.by_username(connection, usernames.tracked_name(name))
+        if found is None:
+            raise await not_found(connection, name)
     return found
 
 
 async def list_players(
-    instance: Instance, *, after: str | None = None, limit: int = 50, is_active: bool | None = None
+    instance: Instance,
+    *,
+    after: str | None = None,
+    limit: int = 50,
+    is_active: bool | None = None,
+    game_mode: GameMode | None = None,
 ) -> list[Player]:
     """A page of players by username, those after `after`."""
     async with instance.db.reading() as connection:
-        return await table.page(connection, after=after, limit=limit, is_active=is_active)
+        return await table.page(connection, after=after, limit=limit, is_active=is_active, game_mode=game_mode)
 
 
 async def add_player(instance: Instance, name: str, *, interval_minutes: int | None = None) -> Applied:
@@ -99,8 +106,9 @@ async def pause_player(instance: Instance, name: str) -> Applied:
 
 
 async def resume_player(instance: Instance, name: str) -> Applied:
-    """Starts scheduled fetches again. Raises InvalidUsername, PlayerNotFound."""
+    """Starts scheduled fetches again. Raises InvalidUsername, PlayerNotFound, PlayerArchived."""
     player = await get_player(instance, name)
+    _refuse_archived(player)
     async with instance.db.writing() as connection:
         await table.set_active(connection, player.id, True)
     log.info("player resumed", player=player.username)
@@ -134,7 +142,11 @@ async def remove_player(instance: Instance, name: str) -> Applied:
 
 
 async def enqueue_fetch(instance: Instance, player: Player) -> Enqueued:
-    """Asks the workers for a look now, or joins who asked before and has not been served. Raises RedisUnreachable."""
+    """Asks the workers for a look now, or joins who asked before and has not been served.
+
+    Raises PlayerArchived, RedisUnreachable.
+    """
+    _refuse_archived(player)
     return Enqueued(*await instance.asked.fetch(player.id, time.time()))
 
 
@@ -142,6 +154,11 @@ async def fetch_outcome(instance: Instance, task_id: str, timeout_s: float) -> F
     """How an enqueued fetch ended; None when it has not within `timeout_s`. Raises RedisUnreachable."""
     value = await instance.results.wait(task_id, timeout_s)
     return None if value is None else msgspec.convert(value, FetchReport)
+
+
+def _refuse_archived(player: Player) -> None:
+    if usernames.is_archived(player.username):
+        raise PlayerArchived(player.display_name)
 
 
 async def _in_effect(instance: Instance, player: Player, change: Awaitable[object]) -> Applied:

@@ -120,7 +120,7 @@ async def _shown(instance: Instance, player: Player) -> ScheduleShown:
 def _name_in(after: str) -> str:
     """The player's name that a cursor holds. Raises InvalidCursor."""
     try:
-        return usernames.canonical(read_cursor(after, str))
+        return usernames.tracked_name(read_cursor(after, str))
     except InvalidUsername as error:
         raise InvalidCursor from error
 

@@ -61,7 +61,7 @@ async def named(instance: Instance, names: Sequence[str]) -> tuple[list[int], li
     given: dict[str, str] = {}
     for name in names:
         try:
-            given.setdefault(usernames.canonical(name), name)
+            given.setdefault(usernames.tracked_name(name), name)
         except InvalidUsername as error:
             refused.setdefault(name, RefusedName(name, error))
     found: dict[str, int] = {}

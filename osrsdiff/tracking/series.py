@@ -5,7 +5,6 @@ from functools import partial
 
 from msgspec import Struct
 
-from osrsdiff.errors import PlayerNotFound
 from osrsdiff.game import calendar, series, usernames
 from osrsdiff.game.calendar import Year
 from osrsdiff.game.metrics import Metric
@@ -18,6 +17,7 @@ from osrsdiff.storage.epoch import seconds
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.metrics import metric_of
+from osrsdiff.tracking.names import not_found
 from osrsdiff.tracking.windows import Asked, over_window
 
 DEFAULT_PERIOD = "year"
@@ -73,9 +73,9 @@ async def player_year(
     clock = Clock(zone, start, end)
     async with instance.db.reading() as conn:
         number, found = await metric_of(conn, metric)
-        known = await table.head(conn, usernames.canonical(name), number, start, end)
+        known = await table.head(conn, usernames.tracked_name(name), number, start, end)
         if known is None:
-            raise PlayerNotFound(name)
+            raise await not_found(conn, name)
         player, head = known
         changes = list[Seen]()
         if head.changes:

@@ -3,10 +3,12 @@
 from datetime import datetime
 from functools import partial
 
+from msgspec.structs import replace
+
 from osrsdiff.errors import RedisUnreachable
 from osrsdiff.game.gains import PlayerGains
 from osrsdiff.storage import gains as table
-from osrsdiff.storage import history
+from osrsdiff.storage import history, modes
 from osrsdiff.storage.history import SheetRow
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.instance import Instance
@@ -30,7 +32,13 @@ async def player_gains(
     Raises InvalidUsername, PlayerNotFound, InvalidPeriod.
     """
     read = partial(table.gains_of, everything=everything)
-    return await over_window(instance, name, Asked(period, start, end), DEFAULT_PERIOD, read)
+    player, found = await over_window(instance, name, Asked(period, start, end), DEFAULT_PERIOD, read)
+    since = player.mode_since
+    if since is None or all(gain.start.at >= since for gain in found.gains):  # ranks are those of one table
+        return player, found
+    async with instance.db.reading() as connection:
+        earlier = [change.at for change in await modes.of_player(connection, player.id)]
+    return player, replace(found, tables_since=[*earlier, since])
 
 
 async def player_sheet(instance: Instance, name: str) -> tuple[Player, list[SheetRow]]:

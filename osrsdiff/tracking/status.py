@@ -11,7 +11,7 @@ from osrsdiff.game.absence import NOT_FOUND_AFTER, NOT_FOUND_LEAST
 from osrsdiff.hiscores.budget import BreakerState
 from osrsdiff.scheduling.constants import RECONCILE_TASK
 from osrsdiff.scheduling.overview import Overview, overview
-from osrsdiff.storage import jobs
+from osrsdiff.storage import jobs, reviews
 from osrsdiff.storage import players as table
 from osrsdiff.tracking.instance import Instance
 
@@ -41,7 +41,7 @@ class Status(Struct, frozen=True):
     `requests_needed` and `requests_allowed` are per second: what the active players' intervals ask for, and the budget.
     `plan`: what the former is made of, the largest load first. `players_not_found`: those of the active ones whom the
     hiscores have not listed for days, and who are looked at less often; `players_failing`: whose last fetch gave no
-    data; `players_never_seen`: of whom there never was any.
+    data; `players_never_seen`: of whom there never was any. `reviews_open`: players who wait for somebody's decision.
     """
 
     ready: bool
@@ -63,6 +63,7 @@ class Status(Struct, frozen=True):
     breaker_failures: int | None
     last_reconcile: datetime | None
     last_reconcile_detail: str | None
+    reviews_open: int
 
 
 async def readiness(instance: Instance) -> Readiness:
@@ -82,6 +83,7 @@ async def status(instance: Instance) -> Status:
         counts = await table.count(connection)
         troubled = await table.count_troubled(connection, missing_since=now - NOT_FOUND_AFTER, failures=NOT_FOUND_LEAST)
         last_reconcile = await jobs.last_ended(connection, RECONCILE_TASK)
+        reviews_open = await reviews.count_open(connection)
     seen = await _seen_in_redis(instance)
     breaker = await _breaker(instance) if seen else None
     ready = _readiness(seen)
@@ -106,6 +108,7 @@ async def status(instance: Instance) -> Status:
         breaker_failures=breaker.failures if breaker else None,
         last_reconcile=last_reconcile.finished_at if last_reconcile else None,
         last_reconcile_detail=last_reconcile.detail if last_reconcile else None,
+        reviews_open=reviews_open,
     )
 
 

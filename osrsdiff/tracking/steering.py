@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from msgspec import Struct
 
 from osrsdiff import logs
-from osrsdiff.errors import RedisUnreachable
+from osrsdiff.errors import PlayerArchived, RedisUnreachable
 from osrsdiff.storage import plan
 from osrsdiff.storage.plan import BATCH
 from osrsdiff.tracking import selection
@@ -57,7 +57,10 @@ async def resume_players(
     everybody: bool = False,
     progress: Progress | None = None,
 ) -> Steered:
-    """Starts the scheduled fetches again, each at its next beat. For the rest see `pause_players`."""
+    """Starts the scheduled fetches again, each at its next beat; not those of archived players.
+
+    Archived ones that are named are refused. For the rest see `pause_players`.
+    """
     return await _steer(instance, True, names, only, everybody, progress)
 
 
@@ -75,14 +78,23 @@ async def _steer(
     total = len(player_ids) if names else await selection.count(instance, only)
     steps = Steps(progress, total)
     matched, changed, follows = 0, 0, True
-    async for batch in _batches(player_ids) if names else selection.pages(instance, only):
+    async for page in _batches(player_ids) if names else selection.pages(instance, only):
+        archived = await _archived(instance, page) if is_active else {}
+        if names:
+            refused += [RefusedName(name, PlayerArchived(name)) for name in archived.values()]
+        batch = [player_id for player_id in page if player_id not in archived]
         changed += await plan.set_active(instance.db, batch, is_active)
         follows = follows and await _followed(instance, batch)
         matched += len(batch)
-        steps.add(len(batch))
+        steps.add(len(page))
     steps.end()
     log.info("players resumed" if is_active else "players paused", matched=matched, changed=changed, scheduled=follows)
     return Steered(matched, changed, follows, refused)
+
+
+async def _archived(instance: Instance, player_ids: Sequence[int]) -> dict[int, str]:
+    async with instance.db.reading() as connection:
+        return await plan.archived(connection, player_ids)
 
 
 async def _batches(player_ids: Sequence[int]) -> AsyncIterator[list[int]]:

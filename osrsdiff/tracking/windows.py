@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from osrsdiff.errors import InvalidPeriod, PlayerNotFound
+from osrsdiff.errors import InvalidPeriod
 from osrsdiff.game import usernames
 from osrsdiff.game.periods import ALL, Window, window_between, window_of
 from osrsdiff.storage import players as table
 from osrsdiff.storage.connection import Connection
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.instance import Instance
+from osrsdiff.tracking.names import not_found
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ async def over_window(
 
     Raises InvalidUsername, PlayerNotFound, InvalidPeriod.
     """
-    username, now = usernames.canonical(name), datetime.now(UTC)
+    username, now = usernames.tracked_name(name), datetime.now(UTC)
     window = asked.at_once(default, now)
     async with instance.db.reading() as conn:
         if window is None:
@@ -80,6 +81,6 @@ async def over_window(
             found = await read(conn, username, window)
             if found and asked.end is None and (found[0].last_look_at or now) > now:
                 found = await read(conn, username, asked.of(found[0], default, now))
-    if found is None:
-        raise PlayerNotFound(name)
+        if found is None:
+            raise await not_found(conn, name)
     return found

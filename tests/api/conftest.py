@@ -87,7 +87,7 @@ async def api(address: str, admin_token: str) -> AsyncIterator[Ask]:
             url = address + path
             async with session.request(method, url, headers=sent, allow_redirects=False, **body) as answer:
                 text = await answer.text()
-                is_json = bool(text) and answer.content_type.endswith("json")
+                is_json = bool(text) and answer.content_type.endswith(("/json", "+json"))
                 document = msgspec.json.decode(text) if is_json else None
                 return SimpleNamespace(
                     status=answer.status, headers=answer.headers, text=text, type=answer.content_type, document=document
@@ -128,6 +128,6 @@ def see(instance: Instance) -> Look:
     async def store(player: Player, at: datetime, **readings: Reading) -> None:
         async with instance.db.reading() as connection:
             state = await history.load_state(connection, player.id)
-        await looks.store(instance.db, player.id, state, Observation(readings, (NEW_BOSS,)), at)
+        await looks.store(instance.db, player, state, Observation(readings, (NEW_BOSS,)), at)
 
     return store

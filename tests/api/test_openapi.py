@@ -13,7 +13,9 @@ import pytest
 from osrsdiff.api import openapi, problems
 from osrsdiff.api.calls import Access, Nothing, Route
 from osrsdiff.api.routes import ROUTES
+from osrsdiff.game.reviews import Resolution, Why
 from osrsdiff.game.snapshots import Reading
+from osrsdiff.storage import reviews
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.groups import create_group
 from osrsdiff.tracking.instance import Instance
@@ -181,6 +183,15 @@ def asked(route: Route) -> str:
     return f"{route.path.format(**in_path)}?{urlencode(given)}"
 
 
+async def flag_both(instance: Instance, lynx: Player, now: datetime) -> None:
+    """Everybody is flagged; only of this player it is decided."""
+    for player_id in (lynx.id, lynx.id + 1):
+        steps = reviews.flag_steps(player_id, at=now, after=None, why=Why.COLLAPSE, detail="1 skill fell")
+        await instance.db.write_together(steps)
+    decided = reviews.resolved_steps(lynx.id, flagged_at=now, at=now, resolution=Resolution.ACCEPTED)
+    await instance.db.write_together(decided)
+
+
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 async def test_whatever_is_read_fits_what_is_described(
     api: Ask, instance: Instance, lynx: Player, see: Callable[..., Awaitable[None]]
@@ -193,6 +204,7 @@ async def test_whatever_is_read_fits_what_is_described(
     await add_player(instance, "Zezima")
     await create_group(instance, "Iron Squad")
     await put_members(instance, "iron-squad", [Wanted("Lynx Titan")], track_unknown=False)
+    await flag_both(instance, lynx, now)
     reads = [route for route in ROUTES if route.method == "GET" and route.answer not in (bytes, str, Nothing)]
     assert len(reads) >= 24
     for route in reads:
@@ -209,6 +221,7 @@ async def test_whatever_is_read_fits_what_is_described(
         ("POST", PLAYERS, {"json": {"username": "Zezima"}}),
         ("PATCH", f"{PLAYERS}/lynx%20titan", {"json": {"is_active": False}}),
         ("POST", f"{PLAYERS}/lynx%20titan/fetch", {}),
+        ("POST", f"{PLAYERS}/lynx%20titan/check-mode", {}),
         ("POST", f"{PLAYERS}/lynx%20titan/pause", {}),
         ("POST", f"{PLAYERS}/lynx%20titan/resume", {}),
         ("GET", f"{SCHEDULES}?only=due", {}),

@@ -88,6 +88,12 @@ async def test_the_list_can_be_of_active_or_of_paused_players(api: Ask) -> None:
     assert active.headers["Link"] == f'<{PLAYERS}?limit=1&after=a&is_active=true>; rel="next"'
 
 
+async def test_the_list_can_be_of_a_game_mode(api: Ask, lynx: Player) -> None:
+    assert (await api("GET", f"{PLAYERS}?mode=ironman")).document["items"] == []
+    [found] = (await api("GET", f"{PLAYERS}?mode=regular&is_active=true")).document["items"]
+    assert found["username"] == "lynx titan"
+
+
 async def test_pausing_unschedules_and_resuming_schedules(api: Ask, instance: Instance, lynx: Player) -> None:
     paused = await api("PATCH", f"{PLAYERS}/lynx%20titan", json={"is_active": False})
     assert (paused.status, paused.document["is_active"], paused.document["schedule_id"]) == (200, False, None)

@@ -34,7 +34,7 @@ def gain(instance: Instance) -> Gain:
             async with instance.db.reading() as conn:
                 state = await history.load_state(conn, player.id)
             sheet = {"zulrah": Reading(count, 1, None, None), "overall": Reading(count, 1, 40, None)}
-            await looks.store(instance.db, player.id, state, Observation(sheet, ()), START + hour * HOUR)
+            await looks.store(instance.db, player, state, Observation(sheet, ()), START + hour * HOUR)
 
     return store
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from osrsdiff.api import schemas
+from osrsdiff.api import sight_schemas as schemas
 from osrsdiff.game.snapshots import Reading, Unranked
 from osrsdiff.storage.players import Player
 

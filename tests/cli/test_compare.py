@@ -10,7 +10,8 @@ import pytest
 from click.testing import Result
 
 from osrsdiff.api import compare_schemas as schemas
-from osrsdiff.api.schemas import PlayerName, Totals, Window
+from osrsdiff.api.schemas import PlayerName
+from osrsdiff.api.sight_schemas import Totals, Window
 from osrsdiff.cli import compare as command
 from osrsdiff.game.metrics import MetricKind
 from osrsdiff.game.modes import GameMode

@@ -43,7 +43,7 @@ async def _seed(url: str) -> None:
                 async with db.reading() as conn:
                     state = await history.load_state(conn, player.id)
                 seen = Observation({metric: Reading(value, 9, None, None) for metric, value in sheet.items()}, ())
-                await looks.store(db, player.id, state, seen, START + number * 6 * HOUR)
+                await looks.store(db, player, state, seen, START + number * 6 * HOUR)
         async with db.writing() as conn:
             group = await groups.add(conn, key="few", name="Few", description="", now=START)
             await players.add(conn, username="unseen", display_name="Unseen", interval_minutes=60, now=START)

@@ -45,7 +45,7 @@ async def _seed(url: str, *, reckons: bool) -> None:
                     state = await history.load_state(conn, player.id)
                 xp = Reading(2_000_000_000 + number * gained, 9, 2000, None)
                 seen = Observation({"overall": xp, "zulrah": Reading(5 + number // 2, 9, None, None)}, ())
-                await looks.store(db, player.id, state, seen, START + 48 * number * HOUR, reckons=reckons)
+                await looks.store(db, player, state, seen, START + 48 * number * HOUR, reckons=reckons)
         async with db.writing() as conn:
             await players.add(conn, username="unseen", display_name="Unseen", interval_minutes=60, now=START)
 

@@ -90,6 +90,12 @@ def test_a_known_player_is_looked_at_now(terminal: Terminal) -> None:
     assert result["fetch"]["outcome"] in {"changed", "unchanged"}
 
 
+def test_a_game_mode_is_checked_now(terminal: Terminal) -> None:
+    (result,) = terminal.document("player", "check-mode", "Iron Thimble")["results"]
+    assert (result["check"]["verdict"], result["check"]["mode"]) == ("right", "ironman")
+    assert terminal.document("player", "modes", "Iron Thimble")["checked_at"] is not None
+
+
 def test_the_clan_is_listed_within_eighty_columns(terminal: Terminal) -> None:
     done = terminal.type("player", "list")
     assert len(done.stdout.splitlines()) > 15

@@ -40,6 +40,7 @@ def seen(*plan: PlanGroup, **values: object) -> Status:
         "breaker_failures": 0,
         "last_reconcile": NOW - timedelta(minutes=3),
         "last_reconcile_detail": "4 mended",
+        "reviews_open": 0,
     }
     return Status(**(well | values))  # type: ignore[arg-type]
 
@@ -51,12 +52,17 @@ def printed(capsys: pytest.CaptureFixture[str], one: Status) -> str:
     return text
 
 
+def test_open_reviews_say_where_they_are_decided(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "2 reviews open; see: osrsdiff review list" in printed(capsys, seen(group(300, 30), reviews_open=2))
+
+
 def test_all_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(
         capsys, seen(group(300, 30), players_paused=4, players_failing=5, players_never_seen=1, players_not_found=2)
     )
     assert text.startswith("ready\n")
     assert "300 active, 4 paused, 5 failing, 1 never seen, 2 not found" in text
+    assert "reviews" not in text
     assert "300 players every 30 min need 0.17 of 0.50 requests a second" in text
     assert "3 due within a minute, 1 late, 2 queued" in text
     assert "1 worker, 2 schedulers" in text

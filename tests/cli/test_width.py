@@ -52,7 +52,7 @@ async def _seed(url: str) -> None:
                 async with db.reading() as conn:
                     state = await history.load_state(conn, player.id)
                 await looks.store(
-                    db, player.id, state, Observation(sheet(number, look), ()), START + number * DAY + look * DAY
+                    db, player, state, Observation(sheet(number, look), ()), START + number * DAY + look * DAY
                 )
         async with db.writing() as conn:
             about = "Everybody who ever was at the Thursday evenings, and a few who only said they were. " * 5
@@ -88,6 +88,9 @@ LINES = {
     "leaderboard by improvement": ("leaderboard", "--by", "improved", *SINCE),
     "compare": ("compare", *NAMES, *SINCE, "--metric", "overall"),
     "diff": ("diff", NAMES[0], *SINCE),
+    "players": ("player", "list"),
+    "player": ("player", "show", NAMES[0]),
+    "modes": ("player", "modes", NAMES[0]),
 }
 
 

@@ -53,7 +53,7 @@ async def state_of(db: Database, player: Player) -> State | None:
 
 async def look(db: Database, player: Player, at: datetime, **values: int | None) -> None:
     observation = Observation({metric: reading(metric, value) for metric, value in values.items()}, ())
-    await looks.store(db, player.id, await state_of(db, player), observation, at)
+    await looks.store(db, player, await state_of(db, player), observation, at)
 
 
 async def records_of(db: Database, player: Player, period: RecordPeriod = RecordPeriod.DAY) -> dict[str, Record]:
@@ -120,7 +120,7 @@ async def test_what_was_compared_with_an_older_state_leaves_nothing(db: Database
     await look(db, player, START + HOUR, attack=101)
     observation = Observation({"attack": reading("attack", 13_034_431)}, ())
     with pytest.raises(UnderWay):
-        await looks.store(db, player.id, old, observation, START + 2 * HOUR)
+        await looks.store(db, player, old, observation, START + 2 * HOUR)
     assert (await records_of(db, player))["attack"].gained == 1
     assert await events_of(db, player, EventKind.LEVEL_UP) == []
     async with db.reading() as conn:
@@ -130,7 +130,7 @@ async def test_what_was_compared_with_an_older_state_leaves_nothing(db: Database
 async def test_a_look_may_be_stored_as_a_difference_alone(db: Database, player: Player) -> None:
     await look(db, player, START, attack=100)
     observation = Observation({"attack": reading("attack", 13_034_431)}, ())
-    await looks.store(db, player.id, await state_of(db, player), observation, START + HOUR, reckons=False)
+    await looks.store(db, player, await state_of(db, player), observation, START + HOUR, reckons=False)
     assert await records_of(db, player) == {}
     assert await events_of(db, player, EventKind.LEVEL_UP) == []
 

@@ -45,7 +45,7 @@ def look(instance: Instance) -> Look:
             state = await history.load_state(conn, player.id)
         sheet = {"attack": Reading(attack, 1, level_for_xp(attack), None), "zulrah": Reading(zulrah, 1, None, None)}
         at = START + hour * HOUR
-        await looks.store(instance.db, player.id, state, Observation(sheet, ()), at, reckons=reckons)
+        await looks.store(instance.db, player, state, Observation(sheet, ()), at, reckons=reckons)
 
     return store
 
@@ -162,7 +162,7 @@ async def test_what_is_reckoned_and_a_look_at_the_same_time_do_not_both_count(in
     assert await instance.db.write_together(steps)
     assert not await instance.db.write_together(steps)
     with pytest.raises(UnderWay):
-        await looks.store(instance.db, player.id, state, Observation(dict(state.sheet), ()), START + HOUR)
+        await looks.store(instance.db, player, state, Observation(dict(state.sheet), ()), START + HOUR)
 
 
 async def test_a_player_who_fell_often_has_the_same_records(

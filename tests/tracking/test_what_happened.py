@@ -43,9 +43,9 @@ def see(instance: Instance, player: Player) -> See:
             state = await history.load_state(connection, player.id)
         observation = Observation({metric: Reading(value, 9, None, None) for metric, value in values.items()}, ())
         at = START + hours * HOUR
-        await looks.store(instance.db, player.id, state, observation, at)
+        await looks.store(instance.db, player, state, observation, at)
         with pytest.raises(UnderWay):  # the same once more, as after an answer that was lost on its way
-            await looks.store(instance.db, player.id, state, observation, at)
+            await looks.store(instance.db, player, state, observation, at)
 
     return look
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from model import History, Reached
 from recorded import Record
-from sqlalchemy import select
+from sqlalchemy import func, select
 from stored import rows_of
 
 from osrsdiff.game.events import KIND_CODES, EventKind
@@ -28,7 +28,7 @@ async def see(instance: Instance, player: Player, seen: Looks) -> None:
     for at, body in seen:
         async with instance.db.reading() as conn:
             state = await history.load_state(conn, player.id)
-        await looks.store(instance.db, player.id, state, parse(body), at)
+        await looks.store(instance.db, player, state, parse(body), at)
 
 
 def merged(seen: Looks) -> History:
@@ -68,6 +68,17 @@ async def test_what_older_looks_change_is_reckoned(
     for name, whole in expected.items():
         await check_it_is_as_if_all_had_been_watched(instance, await get_player(instance, name), whole)
     assert (await rebuild(instance, None, dry_run=True)).differences == 0
+    await check_who_fell_is_known(instance)
+
+
+async def check_who_fell_is_known(instance: Instance) -> None:
+    """Each player's last fall stands in its row."""
+    falls = select(tables.snapshots.c.player_id, func.max(tables.snapshots.c.taken_at))
+    async with instance.db.reading() as conn:
+        found = await conn.all(falls.where(tables.snapshots.c.has_fall).group_by(tables.snapshots.c.player_id))
+        noted = await conn.all(select(tables.players.c.id, tables.players.c.fell_at))
+    assert found
+    assert dict(found) == {number: at for number, at in noted if at is not None}
 
 
 def in_between(bodies: Looks, seen: Looks) -> Looks:
