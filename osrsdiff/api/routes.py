@@ -14,6 +14,7 @@ from osrsdiff.api import (
     groups,
     health,
     history,
+    imports,
     leaderboards,
     modes,
     openapi,
@@ -58,6 +59,8 @@ from osrsdiff.api.history_schemas import (
     SnapshotPage,
     SnapshotsQuery,
 )
+from osrsdiff.api.import_schemas import ImportContent, Imported
+from osrsdiff.api.imports import IMPORT
 from osrsdiff.api.leaderboard_schemas import GroupGainsQuery, Leaderboard, LeaderboardQuery
 from osrsdiff.api.leaderboards import LEADERBOARDS
 from osrsdiff.api.mode_schemas import CheckAccepted, Modes
@@ -226,6 +229,8 @@ ROUTES: tuple[Route, ...] = (
     route("GET", COMPARE, compare.compare_players, summary="Compare two to ten players",
           access=READ, query=CompareQuery, body=Nothing, answer=Comparison,
           problems=(*NOBODY, METRIC_NOT_FOUND)),
+    route("POST", IMPORT, imports.import_content, summary="Import an export or dated values",
+          access=ADMIN, query=Nothing, body=ImportContent, answer=Imported),
     route("GET", SCHEDULES, schedules.list_schedules, summary="List schedules",
           access=READ, query=SchedulesQuery, body=Nothing, answer=SchedulePage, problems=(REDIS_UNREACHABLE,)),
     route("POST", f"{SCHEDULES}/pause", schedules.pause_schedules, summary="Pause many players",

@@ -40,15 +40,16 @@ async def import_file(
     dry_run: bool = False,
     all_or_nothing: bool = False,
     paused: bool = False,
+    keeps_list: bool = True,
 ) -> ImportReport:
     """Brings in what the file has and this instance has not; with `dry_run` only tells what that would be.
 
     `all_or_nothing`: reads all of the file first, and does nothing where any row is bad. `paused`: nobody who is new is
-    fetched. Raises FileNotUsable.
+    fetched. `keeps_list`: whether bad rows beyond those that can be told go to a file. Raises FileNotUsable.
     """
     started = time.monotonic()
     report = ImportReport(dry_run, all_or_nothing)
-    rows = RefusedRows(None if dry_run else instance.config.data_dir / FILE_NAME)
+    rows = RefusedRows(instance.config.data_dir / FILE_NAME if keeps_list and not dry_run else None)
     interval = instance.config.players.default_interval_minutes
     run = Run(instance.db, report, rows, now, interval_minutes=interval, dry_run=dry_run, paused=paused)
     bring_in = _values if format_of(path) is None and values.is_values(path) else _export
