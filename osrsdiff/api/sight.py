@@ -99,7 +99,7 @@ def _first_look(gains: PlayerGains) -> datetime | None:
 
 def _shown(gain: Gain, first_look_at: datetime | None) -> bool:
     """Whether a metric moved, or appeared after a look that did not have it."""
-    return gain.gained != 0 or (gain.first_seen and gain.start.at != first_look_at)
+    return gain.gained != 0 or gain.regained > 0 or (gain.first_seen and gain.start.at != first_look_at)
 
 
 def _totals(gains: list[Gain]) -> schemas.Totals:
@@ -138,6 +138,7 @@ def _metric(gain: Gain, found: PlayerGains, last_look_at: datetime) -> schemas.M
         rank_moved_today=found.climbed((start.at, start.rank), (last_look_at, rank_today)),
         first_seen=gain.first_seen,
         fell=gain.fell,
+        regained=gain.regained,
     )
 
 

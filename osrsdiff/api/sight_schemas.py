@@ -50,7 +50,9 @@ class MetricGain(Struct, frozen=True):
     kind: MetricKind
     start: Value
     end: Value
-    gained: Annotated[int, Meta(description="End minus start; negative for a fall.", examples=[125000])]
+    gained: Annotated[
+        int, Meta(description="End minus start minus what was regained; negative for a fall.", examples=[125000])
+    ]
     levels_gained: Annotated[int | None, Meta(description="Null outside skills.", examples=[1])]
     rank_moved: Annotated[
         int | None,
@@ -78,6 +80,9 @@ class MetricGain(Struct, frozen=True):
     fell: Annotated[
         bool,
         Meta(description="It fell although it can't: a rollback, or a new owner of the name.", examples=[False]),
+    ]
+    regained: Annotated[
+        int, Meta(description="What had been reached before the window, and was taken by a rollback.", examples=[0])
     ]
 
 

@@ -140,6 +140,8 @@ def _rows(gains: Iterable[schemas.MetricGain], *, levels: bool) -> Iterable[list
 def _gained(gain: schemas.MetricGain) -> Text:
     if gain.first_seen and not gain.gained:
         return Text("first seen", style="cyan")
+    if gain.regained and not gain.gained:
+        return Text("regained", style="cyan")
     if gain.fell:
         return Text(f"! {wording.signed(gain.gained)}", style="red")
     return Text(wording.signed(gain.gained), style="green" if gain.gained > 0 else "")

@@ -1,7 +1,8 @@
 """What a player gained between two times, from what is known at each. Pure: storage looks the states up.
 
 A gain is the state at the end minus a baseline: the state at the start, or the first known value inside the window
-where nothing was known before. An unranked start is never taken for zero.
+where nothing was known before. An unranked start is never taken for zero. What a rollback took and comes back is no
+gain: that counts from the highest value until the start.
 """
 
 from collections.abc import Collection, Mapping
@@ -37,7 +38,8 @@ class Gain(Struct, frozen=True):
     """What one metric gained.
 
     `gained`: negative for a fall. `levels_gained`: None outside skills. `first_seen`: nothing was known before the
-    window, so the gain counts from the first value inside it. `fell`: a fall in a metric that cannot fall.
+    window, so the gain counts from the first value inside it. `fell`: a fall in a metric that cannot fall. `regained`:
+    what the end is above the start and is no gain, since it had been reached before.
     """
 
     metric: str
@@ -47,6 +49,7 @@ class Gain(Struct, frozen=True):
     levels_gained: int | None
     first_seen: bool
     fell: bool
+    regained: int = 0
 
 
 class PlayerGains(Struct, frozen=True):
@@ -75,30 +78,40 @@ class PlayerGains(Struct, frozen=True):
 
 
 def gains_between(
-    at_start: Mapping[str, Known], first_inside: Mapping[str, Known], at_end: Mapping[str, Known]
+    at_start: Mapping[str, Known],
+    first_inside: Mapping[str, Known],
+    at_end: Mapping[str, Known],
+    highest: Mapping[str, Known] = {},
 ) -> list[Gain]:
     """One gain for each metric known at the end, zeros included; overall, skills, bosses, activities, most moved first.
 
     Xp, kills and scores don't compare, so what moved most is first among its kind.
-    `first_inside` is asked only for metrics that are not in `at_start`.
+    `first_inside` is asked only for metrics that are not in `at_start`; `highest`: what stood highest until the start,
+    of metrics that had fallen.
     """
     gains = []
     for metric, end in at_end.items():
         start = at_start.get(metric)
-        gains.append(_gain(metric, start or first_inside.get(metric, end), end, first_seen=start is None))
+        peak = None if may_fall(metric) else highest.get(metric)
+        gains.append(_gain(metric, start or first_inside.get(metric, end), end, peak, first_seen=start is None))
     return sorted(gains, key=_most_moved_first)
 
 
-def _gain(metric: str, start: Known, end: Known, *, first_seen: bool) -> Gain:
-    gained = end.value - start.value
+def _gain(metric: str, start: Known, end: Known, peak: Known | None, *, first_seen: bool) -> Gain:
+    risen = end.value - start.value
+    lost = peak.value - start.value if peak else 0
+    regained = min(risen, lost) if risen > 0 and lost > 0 else 0
+    base = peak if peak and regained else start
+    levels = _levels_gained(metric, base, end)
     return Gain(
         metric=metric,
         start=start,
         end=end,
-        gained=gained,
-        levels_gained=_levels_gained(metric, start, end),
+        gained=risen - regained,
+        levels_gained=levels if levels is None or not regained else max(levels, 0),
         first_seen=first_seen,
-        fell=gained < 0 and not may_fall(metric),
+        fell=risen < 0 and not may_fall(metric),
+        regained=regained,
     )
 
 

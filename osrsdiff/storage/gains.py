@@ -118,8 +118,6 @@ def _looks(whose: Whose) -> Select[tuple[int, ...]]:
     )
 
 
-_GAINS = _gains(bindparam("player_id", type_=ID))
-
 _named = players.c.username == bindparam("username")
 _of_name = _gains(select(players.c.id).where(_named).scalar_subquery()).subquery("gains")
 _PLAYER_AND_GAINS = (
@@ -127,35 +125,62 @@ _PLAYER_AND_GAINS = (
 )
 
 
-async def gains(conn: Connection, player_id: int, window: Window, *, everything: bool = True) -> PlayerGains:
-    """What the player gained over `window`; no gains and no brackets where nobody has looked yet.
-
-    `everything`: also the metrics that did not change inside it.
-    """
-    rows = await conn.all(_GAINS, {"player_id": player_id, **_params(window, everything)})
-    return await _found(conn, window, rows)
+# What never fell between two falls stood highest right before one. For the few who have fallen.
+_player_id = bindparam("player_id", type_=ID)
+_falls = (
+    select(snapshots.c.taken_at.label("fell_at"))
+    .where(snapshots.c.player_id == _player_id, snapshots.c.has_fall, snapshots.c.taken_at <= _start)
+    .subquery("falls")
+)
+_peaks = (
+    select(
+        _all_metrics.c.metric_id,
+        select(_last)
+        .where(
+            changes.c.player_id == _player_id, changes.c.metric_id == _all_metrics.c.metric_id, _at < _falls.c.fell_at
+        )
+        .correlate(_all_metrics, _falls)
+        .scalar_subquery()
+        .label("peak_at"),
+    )
+    .select_from(_all_metrics.join(_falls, true()))
+    .cte("peaks")
+    .prefix_with("MATERIALIZED")
+)
+_PEAKS = select(_peaks.c.metric_id, *_known_columns(changes)).select_from(
+    _peaks.join(
+        changes,
+        and_(
+            changes.c.player_id == _player_id,
+            changes.c.metric_id == _peaks.c.metric_id,
+            changes.c.taken_at == _peaks.c.peak_at,
+        ),
+    )
+)
 
 
 async def gains_of(
-    conn: Connection, username: str, window: Window, *, everything: bool
+    conn: Connection, username: str, window: Window, *, everything: bool = True
 ) -> tuple[Player, PlayerGains] | None:
-    """The player of this canonical name and what `gains` finds, in one trip; None where there is no such player."""
-    rows = await conn.all(_PLAYER_AND_GAINS, {"username": username, **_params(window, everything)})
+    """The player of this canonical name, and what it gained over `window`; None where there is no such player.
+
+    No gains and no brackets where nobody has looked yet. `everything`: also the metrics that did not change inside it.
+    One trip, but for who has fallen.
+    """
+    ends = {"start": seconds(window.start), "end": seconds(window.end)}
+    rows = await conn.all(_PLAYER_AND_GAINS, {"username": username, **ends, "everything": int(everything)})
     if not rows:
         return None
     columns = len(players_table.COLUMNS)
     player = players_table.of_row(rows[0][:columns])
-    has_looks = rows[0][columns] is not None
-    return player, await _found(conn, window, [row[columns:] for row in rows] if has_looks else [])
+    if rows[0][columns] is None:
+        return player, PlayerGains(window, None, None, [])
+    has_fallen = player.fell_at is not None
+    peaks = await conn.all(_PEAKS, {"player_id": player.id, "start": ends["start"]}) if has_fallen else []
+    return player, await _found(conn, window, [row[columns:] for row in rows], peaks)
 
 
-def _params(window: Window, everything: bool) -> dict[str, object]:
-    return {"start": seconds(window.start), "end": seconds(window.end), "everything": int(everything)}
-
-
-async def _found(conn: Connection, window: Window, rows: Sequence[Row]) -> PlayerGains:
-    if not rows:
-        return PlayerGains(window, None, None, [])
+async def _found(conn: Connection, window: Window, rows: Sequence[Row], peaks: Sequence[Row]) -> PlayerGains:
     looked_at, first_at, start_from, start_to, end_from, end_to = rows[0][:6]
     states = [row[7:] for row in rows if row[7] is not None]
     keys = await _keys(conn, {row[0] for row in states})
@@ -164,7 +189,7 @@ async def _found(conn: Connection, window: Window, rows: Sequence[Row]) -> Playe
         window,
         bracket(window.start, first_at, looked_at, start_from, start_to),
         bracket(window.end, first_at, looked_at, end_from, end_to),
-        gains_between(at_start, first_inside, at_end),
+        gains_between(at_start, first_inside, at_end, _highest(keys, peaks)),
         _ranks_today(keys, rows),
     )
 
@@ -193,6 +218,15 @@ def _by_metric(keys: Mapping[int, str], start: int, states: Sequence[Row]) -> tu
             baseline = at_start if row[5] <= start else first_inside
             baseline[key] = Known(moment(row[5]), *row[6:9])
     return at_start, first_inside, at_end
+
+
+def _highest(keys: Mapping[int, str], peaks: Sequence[Row]) -> dict[str, Known]:
+    """The highest value of each metric before any of the falls."""
+    highest = dict[str, Known]()
+    for number, at, *rest in sorted(peaks, key=lambda row: (row[2], row[1])):
+        if number in keys:
+            highest[keys[number]] = Known(moment(at), *rest)
+    return highest
 
 
 def bracket(

@@ -72,6 +72,7 @@ async def test_gains_count_between_the_looks_that_bracket_the_window(api: Ask, l
         "rank_moved_today": 100,
         "first_seen": False,
         "fell": False,
+        "regained": 0,
     }
 
 

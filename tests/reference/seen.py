@@ -141,10 +141,14 @@ class Seen:
             before = self.known(metric, start)
             base = before or self.first_known(metric, start, end)
             assert base is not None
-            gained = last.value - base.value
+            gained, since = last.value - base.value, base
+            if gained > 0 and metric not in RATINGS:
+                # what had been reached before is only regained
+                since = max([base, *(known for known in self.changed(metric) if known.at <= start)], key=_by_value)
+                gained = max(last.value - since.value, 0)
             levels = None
-            if metric in self.skills and last.level is not None and base.level is not None:
-                levels = last.level - base.level
+            if metric in self.skills and last.level is not None and since.level is not None:
+                levels = last.level - since.level if since is base else max(last.level - since.level, 0)
             found[metric] = Gain(base, last, gained, levels, before is None, gained < 0 and metric not in RATINGS)
         return found
 
@@ -161,6 +165,10 @@ class Seen:
         if all(self.known(metric, earlier[-1]) == self.known(metric, later[0]) for metric in self.metrics()):
             return (at, at)
         return (earlier[-1], later[0])
+
+
+def _by_value(known: Known) -> tuple[int, int]:
+    return known.value, known.at
 
 
 def _same(metric: str, one: Reading | Known, other: Reading | Known) -> bool:

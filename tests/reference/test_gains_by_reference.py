@@ -30,7 +30,9 @@ async def test_gains_of_any_window(db: Database, played: Play, drawn: tuple[Hist
     player = await played(history)
     for start, end in windows:
         async with db.reading() as conn:
-            found = await storage.gains(conn, player.id, Window(moment(start), moment(end)))
+            gained = await storage.gains_of(conn, player.username, Window(moment(start), moment(end)))
+        assert gained is not None
+        found = gained[1]
         gains = {
             gain.metric: (
                 tuple((k.at.timestamp(), k.value, k.rank, level_of(gain.metric, k)) for k in (gain.start, gain.end)),

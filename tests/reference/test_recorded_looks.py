@@ -100,8 +100,9 @@ async def check_gains_between_any_two_polls(db: Database, player: Player, polls:
         for last in polls[number + 1 :]:
             async with db.reading() as conn:
                 window = Window(moment(first.at), moment(last.at))
-                found = await storage.gains(conn, player.id, window)
-            assert {gain.metric: gain.gained for gain in found.gains} == gained(polls, first.at, last.at)
+                found = await storage.gains_of(conn, player.username, window)
+            assert found is not None
+            assert {gain.metric: gain.gained for gain in found[1].gains} == gained(polls, first.at, last.at)
 
 
 def gained(polls: list[Poll], start: int, end: int) -> dict[str, int]:

@@ -30,7 +30,9 @@ def gains(db: Database, player: Player, now: datetime) -> GainsOf:
 
     async def read(start: float, end: float) -> PlayerGains:
         async with db.reading() as conn:
-            return await gains_table.gains(conn, player.id, Window(now + start * HOUR, now + end * HOUR))
+            found = await gains_table.gains_of(conn, player.username, Window(now + start * HOUR, now + end * HOUR))
+        assert found is not None
+        return found[1]
 
     return read
 
@@ -180,3 +182,19 @@ async def test_another_players_looks_are_not_counted(
     found = await gains(11, 15)
     assert gained(found) == {"zulrah": 0}
     assert found.start == found.end == Bracket(now + 10 * HOUR, now + 20 * HOUR)
+
+
+async def test_what_a_rollback_took_is_regained_and_not_gained(
+    gains: GainsOf, player: Player, store: Callable[..., Awaitable[bool]], kills: Make, now: datetime
+) -> None:
+    for hour, number in {0: 100, 10: 150, 20: 110, 30: 140, 40: 160}.items():
+        await store(player, {"zulrah": kills(number)}, now + hour * HOUR)
+
+    async def seen(start: float, end: float) -> tuple[int, int, bool]:
+        [gain] = (await gains(start, end)).gains
+        return gain.gained, gain.regained, gain.fell
+
+    assert await seen(15, 25) == (-40, 0, True)
+    assert await seen(20, 35) == (0, 30, False)
+    assert await seen(20, 45) == (10, 40, False)
+    assert await seen(5, 45) == (60, 0, False)

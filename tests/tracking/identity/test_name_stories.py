@@ -57,7 +57,7 @@ REVIEWED: dict[str, tuple[Step, ...]] = {
         Is(name=FOX, who=FOX),
         Tops(values=BOTH, gains=DRUM, records=BOTH),
         # what it has again is no gain until it is more than it ever was
-        Gained(name=FOX, start=62, end=86, own=25, board=None, day=20),
+        Gained(name=FOX, start=62, end=86, own=0, board=None, day=20),
         Look(name=FOX, hour=87),
         Flagged(name=FOX, at=None),
         Told(name=FOX, events=((EventKind.FLAGGED, None),)),
