@@ -50,7 +50,7 @@ async def record_table(call: Call[schemas.RecordTableQuery, Nothing]) -> Reply[s
 def records_document(seen: Seen, found: list[Record]) -> schemas.PlayerRecords:
     """A player's records as clients see them."""
     player = seen.player
-    message = None if found else _why_none(player)
+    message = None if found else _why_none(player, is_reckoned=seen.is_reckoned)
     return schemas.PlayerRecords(name_document(player), [_record(one) for one in found], seen.is_reckoned, message)
 
 
@@ -78,5 +78,7 @@ def _place(number: int, one: Holder) -> schemas.RecordPlace:
     return schemas.RecordPlace(number, name_document(one.player), record.gained, record.start, record.end)
 
 
-def _why_none(player: Player) -> str:
-    return why_nothing(player) if player.last_look_at is None else "Nothing has been gained since the first look."
+def _why_none(player: Player, *, is_reckoned: bool) -> str:
+    if player.last_look_at is None:
+        return why_nothing(player)
+    return "Nothing has been gained since the first look." if is_reckoned else "The history is not gone over yet."

@@ -9,8 +9,8 @@ from osrsdiff.cli import tables, timetable, wording
 from osrsdiff.cli.documents import Headline
 from osrsdiff.game.absence import is_not_found
 from osrsdiff.game.builds import Build
-from osrsdiff.game.levels import combat_level, total_level
-from osrsdiff.game.metrics import OVERALL, MetricKind
+from osrsdiff.game.levels import COMBAT_SKILLS, combat_level, total_level
+from osrsdiff.game.metrics import OVERALL, REQUIRED_SKILLS, MetricKind
 from osrsdiff.storage.history import SheetRow
 from osrsdiff.storage.players import Player
 
@@ -62,15 +62,14 @@ def facts(
 
 
 def headline_of(sheet: Sequence[SheetRow]) -> Headline:
-    """A sheet in four numbers."""
+    """A sheet in four numbers; what values from elsewhere leave open is None."""
     skills = {row.metric.key: row.reading for row in sheet if row.metric.kind is MetricKind.SKILL}
     overall = skills.pop(OVERALL, None)
     levels = {key: reading.level for key, reading in skills.items() if reading.level is not None}
-    if not levels and overall is None:
-        return Headline()
+    own = overall.level if overall else None
     return Headline(
-        total_level=total_level(levels, overall.level if overall else None),
-        combat_level=combat_level(levels) if levels else None,
+        total_level=total_level(levels, own) if levels.keys() >= REQUIRED_SKILLS - {OVERALL} else own,
+        combat_level=combat_level(levels) if levels.keys() >= COMBAT_SKILLS else None,
         overall_xp=overall.value if overall else None,
         overall_rank=overall.rank if overall else None,
     )
@@ -105,7 +104,7 @@ def _troubles(found: Player, now: datetime) -> dict[str, tables.Cell]:
 
 def _levels(headline: Headline, builds: Sequence[Build]) -> dict[str, tables.Cell]:
     told: dict[str, tables.Cell] = {}
-    if headline.overall_xp is not None or headline.combat_level is not None:
+    if headline != Headline():
         told["Total level"] = wording.number(headline.total_level)
         told["Combat level"] = wording.number(headline.combat_level)
         told["Overall"] = f"{wording.number(headline.overall_xp)} xp, rank {wording.number(headline.overall_rank)}"

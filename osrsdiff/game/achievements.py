@@ -16,7 +16,7 @@ from itertools import groupby
 
 from msgspec import Struct
 
-from osrsdiff.game.levels import combat_level, level_at
+from osrsdiff.game.levels import COMBAT_SKILLS, combat_level, level_at
 from osrsdiff.game.metrics import OVERALL, REQUIRED_SKILLS, MetricKind, kind_of
 from osrsdiff.game.snapshots import Difference, Reading, Sheet
 from osrsdiff.game.thresholds import Measure, Rule, thresholds
@@ -24,7 +24,6 @@ from osrsdiff.game.thresholds import Measure, Rule, thresholds
 Levels = Mapping[str, int]
 """By skill, without Overall."""
 
-_OF_COMBAT = frozenset({"attack", "strength", "defence", "hitpoints", "prayer", "ranged", "magic"})
 _OF_BASE = REQUIRED_SKILLS - {OVERALL}
 
 
@@ -142,7 +141,7 @@ def _passed(
 def _composites(levels: Levels) -> dict[Measure, int | None]:
     return {
         Measure.BASE_LEVEL: base_level(levels),
-        Measure.COMBAT_LEVEL: combat_level(levels) if levels.keys() >= _OF_COMBAT else None,
+        Measure.COMBAT_LEVEL: combat_level(levels) if levels.keys() >= COMBAT_SKILLS else None,
     }
 
 

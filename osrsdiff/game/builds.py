@@ -6,7 +6,7 @@ A build is claimed only where the sheet proves it: a hidden value could be anyth
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from osrsdiff.game.levels import combat_level, level_for_xp
+from osrsdiff.game.levels import COMBAT_SKILLS, combat_level, level_for_xp
 from osrsdiff.game.metrics import OVERALL, REQUIRED_SKILLS, MetricKind, kind_of
 from osrsdiff.game.snapshots import Sheet, Unranked
 
@@ -26,12 +26,11 @@ class Build(StrEnum):
 
 _Xp = Mapping[str, int]
 
-_COMBAT = ("attack", "strength", "defence", "hitpoints", "ranged", "prayer", "magic")
 _LOWEST_COMBAT = 3
 _LOWEST_HITPOINTS = 10
 
 _FREE_SKILLS = frozenset(
-    {*_COMBAT, "cooking", "woodcutting", "fishing", "firemaking", "crafting", "smithing", "mining", "runecraft"}
+    {*COMBAT_SKILLS, "cooking", "woodcutting", "fishing", "firemaking", "crafting", "smithing", "mining", "runecraft"}
 )
 # `clue_scrolls_all` counts beginner ones too, and the collection log what free-to-play bosses drop.
 _FREE = frozenset(
@@ -50,8 +49,8 @@ def builds_of(sheet: Sheet) -> list[Build]:
 
 
 def _is_level_3(_: Sheet, xp: _Xp) -> bool:
-    known = {skill: level_for_xp(xp[skill]) for skill in _COMBAT if skill in xp}
-    return len(known) == len(_COMBAT) and combat_level(known) == _LOWEST_COMBAT
+    known = {skill: level_for_xp(xp[skill]) for skill in COMBAT_SKILLS if skill in xp}
+    return len(known) == len(COMBAT_SKILLS) and combat_level(known) == _LOWEST_COMBAT
 
 
 def _is_1_defence(_: Sheet, xp: _Xp) -> bool:

@@ -42,6 +42,10 @@ def level_at(metric: str, value: int, own: int | None) -> int | None:
     return level_for_xp(value)
 
 
+COMBAT_SKILLS = frozenset({"attack", "strength", "defence", "hitpoints", "prayer", "ranged", "magic"})
+"""Those that the combat level follows from."""
+
+
 def combat_level(levels: Mapping[str, int]) -> int:
     """Combat level of levels by skill key; a skill that is not there counts 1, Hitpoints at least 10."""
     attack, strength, defence, prayer, ranged, magic = (

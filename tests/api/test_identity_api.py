@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, text, update
 
 from osrsdiff.game.events import Event, EventKind, mode_detail
 from osrsdiff.game.metrics import KNOWN, MetricKind
@@ -112,6 +112,7 @@ async def test_what_is_not_reckoned_by_the_present_rules_says_so(
         await conn.run(_RECKONED_BY, {"rules": reckoned_by})
     for path in ("records", "achievements"):
         assert (await api("GET", f"{LYNX}/{path}")).document["is_reckoned"] is False
+    assert (await api("GET", f"{LYNX}/records")).document["message"] == "The history is not gone over yet."
 
 
 async def test_modes_say_since_when_and_how_sure_that_is(api: Ask, instance: Instance, lynx: Player) -> None:
@@ -151,6 +152,24 @@ async def test_a_check_is_queued_once_and_only_for_admins(api: Ask, lynx: Player
     assert (second.document["task_id"], second.document["joined"]) == (first.document["task_id"], True)
     assert (await api("POST", f"{LYNX}/check-mode", token=None)).status == 401
     assert (await api("POST", "/api/v1/players/nobody/check-mode")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("row", "path", "kind", "words"),
+    [
+        ("is_active = false", LYNX, "mode-check-refused", "resume"),
+        ("flagged_at = 1", LYNX, "mode-check-refused", "review"),
+        ("username = 'lynx titan~1'", f"{LYNX}~1", "player-archived", "rename"),
+    ],
+)
+async def test_who_can_not_be_checked_is_told_what_to_do(
+    api: Ask, instance: Instance, lynx: Player, row: str, path: str, kind: str, words: str
+) -> None:
+    async with instance.db.writing() as conn:
+        await conn.run(text(f"UPDATE players SET {row}"))
+    refused = await api("POST", f"{path}/check-mode")
+    assert (refused.status, refused.document["type"]) == (409, f"/docs#{kind}")
+    assert words in refused.document["detail"]
 
 
 async def test_a_change_of_mode_is_told_by_feeds(api: Ask, instance: Instance, lynx: Player) -> None:

@@ -11,6 +11,7 @@ import pytest
 from osrsdiff.api import health
 from osrsdiff.api.problems import Problem
 from osrsdiff.errors import (
+    DatabaseBusy,
     DatabaseUnreachable,
     InvalidPeriod,
     OsrsdiffError,
@@ -224,18 +225,18 @@ async def test_a_fault_tells_the_client_only_what_to_look_for_in_the_log(
     api: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(_instance: object) -> None:
-        raise RuntimeError("the secret is 42")
+        raise RuntimeError("the secret is xyzzy")
 
     monkeypatch.setattr(health, "readiness", fail)
     answer = await api("GET", "/readyz")
     problem = refused(answer, 500, "internal-error")
-    assert "42" not in answer.text
+    assert "xyzzy" not in answer.text
     assert problem.request_id == answer.headers["X-Request-Id"]
     (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
     assert record.getMessage() == "request failed"
     assert record.fields["request_id"] == problem.request_id  # type: ignore[attr-defined]
     assert record.exc_info
-    assert "the secret is 42" in caplog.text
+    assert "the secret is xyzzy" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -243,6 +244,7 @@ async def test_a_fault_tells_the_client_only_what_to_look_for_in_the_log(
     [
         (RedisUnreachable("at redis://user:secret@host"), 503, "redis-unreachable"),
         (DatabaseUnreachable("at postgresql://user:secret@host"), 503, "database-unreachable"),
+        (DatabaseBusy("at postgresql://user:secret@host"), 503, "database-busy"),
         (RedisOfAnotherDatabase("secret"), 503, "misconfigured"),
         (InvalidPeriod("not a period"), 422, "invalid-period"),
         (TokenNotFound("no such token"), 404, "not-found"),
@@ -259,4 +261,4 @@ async def test_each_error_of_the_tree_has_its_status(
     answer = await api("GET", "/readyz")
     refused(answer, status, slug)
     assert "secret" not in answer.text
-    assert ("Retry-After" in answer.headers) == slug.endswith("unreachable")
+    assert ("Retry-After" in answer.headers) == slug.endswith(("unreachable", "busy"))
