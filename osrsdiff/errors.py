@@ -16,6 +16,7 @@ OsrsdiffError
 │   ├── InvalidCursor          what should continue a list continues none
 │   ├── JobNotFound
 │   ├── MetricNotFound
+│   ├── ModeCheckRefused       the game mode of who is paused or flagged
 │   ├── NotAMember
 │   ├── NothingToReview
 │   ├── NothingToUndo          the player has its name since ever
@@ -23,14 +24,14 @@ OsrsdiffError
 │   ├── PlayerExists
 │   ├── PlayerNotFound
 │   ├── PlayersNotFound
-│   ├── ReviewRefused          it can't be decided so just now
 │   ├── RenameRefused          what is known of two players can't be of one
+│   ├── ReviewRefused          it can't be decided so
 │   └── TokenNotFound
 ├── SetupError                 this process can't start or go on as configured; a person must act
 │   ├── ConfigError
 │   ├── InstanceMissing        no database where one was looked for
 │   ├── DatabaseNewer          made by a newer program
-│   ├── DatabaseBusy           another process is migrating or running on it
+│   ├── DatabaseBusy           another process is migrating it, running on it or changing the same
 │   ├── RedisRefused           a login refused, a malformed URL
 │   └── RedisOfAnotherDatabase
 ├── NotUnique                  a row whose key another row has; storage says what it means
@@ -164,6 +165,14 @@ class JobNotFound(UserError):
         super().__init__(f"No job is called {name[:40]!r}. There are: {', '.join(known)}.")
 
 
+class ModeCheckRefused(UserError):
+    """The player's game mode can't be checked as the player is. `why`: in words, with what to do first by `command`."""
+
+    def __init__(self, display_name: str, why: str, command: str) -> None:
+        self.display_name = display_name
+        super().__init__(f"The game mode of {display_name} can't be checked: it {why}, with {command} {display_name!r}")
+
+
 class NotAMember(UserError):
     """The player is not in the group."""
 
@@ -213,11 +222,11 @@ class PlayerArchived(UserError):
 
 
 class PlayerExists(UserError):
-    """The player is tracked already."""
+    """The player is tracked already. `what_to_do`: what is said instead, where a name can't be given back for it."""
 
-    def __init__(self, username: str) -> None:
+    def __init__(self, username: str, what_to_do: str | None = None) -> None:
         self.username = username
-        super().__init__(f"{username} is tracked already.")
+        super().__init__(what_to_do or f"{username} is tracked already.")
 
 
 class PlayerNotFound(UserError):
@@ -255,7 +264,7 @@ class RenameRefused(UserError):
 
 
 class ReviewRefused(UserError):
-    """A review that can't be decided so just now."""
+    """A review that can't be decided so, or not just now; the message says what to do."""
 
 
 class TokenNotFound(UserError):
@@ -279,7 +288,7 @@ class DatabaseNewer(SetupError):
 
 
 class DatabaseBusy(SetupError):
-    """Another process holds the database or its data directory."""
+    """Another process holds the database, what is to be changed in it, or its data directory."""
 
 
 class RedisRefused(SetupError):

@@ -39,6 +39,7 @@ from osrsdiff.scheduling.constants import (
     RECKON_TASK,
     RECONCILE_TASK,
     RETRY,
+    SPARE,
 )
 from osrsdiff.scheduling.fixed import FixedJobSource
 from osrsdiff.scheduling.outage import AWAY
@@ -52,6 +53,7 @@ from osrsdiff.tracking.retries import Due
 log = logs.get(__name__)
 
 _OBJECTS_BETWEEN_COLLECTIONS = 10_000
+_AGAIN_AFTER_S = 15.0
 
 SCHEDULE_LABELS = ("schedule_type", "interval_minutes", "phase_s")
 
@@ -97,8 +99,9 @@ async def fetch_player_hiscores_task(
 async def check_game_mode_task(player_id: int, context: Annotated[Context, TaskiqDepends()]) -> dict[str, Any] | None:
     """Checks one player's game mode; the report of it as plain values, None where the player is gone."""
     message, state = context.message, context.state
+    spare, patience_s = SPARE in message.labels, jobs.spare_patience_s(state.instance)
     async with state.instance.asked.checking(player_id, message.task_id):
-        report = await jobs.by_the_clock(check_mode(state.fetcher, player_id))
+        report = await jobs.by_the_clock(check_mode(state.fetcher, player_id, spare=spare, patience_s=patience_s))
     return None if report is None else msgspec.to_builtins(report)
 
 
@@ -120,12 +123,16 @@ async def reckon_history_task(context: Annotated[Context, TaskiqDepends()]) -> N
 async def check_game_mode_downgrades_task(context: Annotated[Context, TaskiqDepends()]) -> None:
     """Checks the game modes that are due, mostly of ironmen once a day, and asks for another run while there are more.
 
-    While it goes on it keeps its place, so that no second one begins: that would only take a fetch's.
+    While it goes on it keeps its place, so that no second one begins: that would only take a fetch's. Who asked
+    meanwhile has joined it, so what is due is looked at again once it is over. Where the database failed, it tries
+    again after a pause.
     """
     instance: Instance = context.state.instance
     async with instance.asked.running(context.message.task_name, context.message.task_id):
         report = await jobs.by_the_clock(jobs.run_mode_checks(instance, context.state.fetcher))
-    if report is not None and await jobs.by_the_clock(is_more_due(context.state.fetcher, report.visited)):
+        if report is None:
+            await asyncio.sleep(_AGAIN_AFTER_S)
+    if report is None or await jobs.by_the_clock(is_more_due(context.state.fetcher, report.visited)) is not False:
         with suppress(RedisUnreachable):
             await instance.asked.job(CHECK_MODES_TASK)
 

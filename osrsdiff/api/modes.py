@@ -26,9 +26,10 @@ async def player_modes(call: Call[Nothing, Nothing]) -> Reply[schemas.Modes]:
 
 
 async def check_mode(call: Call[Nothing, Nothing]) -> Reply[schemas.CheckAccepted]:
-    """Looks at the tables of the hiscores now, up to four of them. `checked_at` of the modes tells when it is done.
+    """Looks at the tables of the hiscores now, at as many as it takes. `checked_at` of the modes tells when it is done.
 
-    Players are checked by themselves: ironmen daily, others once after they were added.
+    Nobody who is paused, archived or flagged for review can be checked. Players are checked by themselves: ironmen
+    daily, others once after they were added.
     """
     player = await get_player(call.instance, call.username)
     queued = await tracking.enqueue_check(call.instance, player)

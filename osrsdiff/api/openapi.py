@@ -76,6 +76,7 @@ def document(routes: Iterable[Route], *, public_read: bool) -> Node:
             {"name": "records", "description": "The most that anybody ever gained in a day, a week, a month, a year."},
             {"name": "compare", "description": "Players side by side."},
             {"name": "reviews", "description": "Players whose sheet collapsed or whose game mode can't be."},
+            {"name": "import", "description": "What other instances have exported, and dated values from elsewhere."},
             {"name": "events", "description": "What happened, as pages of JSON and as Atom feeds."},
             {"name": "tasks", "description": "What belongs to no player and runs by the clock."},
             {"name": "service", "description": "How this instance is, and what it can do."},
@@ -217,7 +218,7 @@ def _problems_of(route: Route, *, public_read: bool) -> list[Kind]:
     kinds = list(route.problems)
     fields = {field.encode_name for t in (route.body, route.query) for field in msgspec.structs.fields(t)}
     if route.access is not Access.ANYONE:
-        kinds += [problems.INTERNAL, problems.DATABASE_UNREACHABLE]
+        kinds += [problems.INTERNAL, problems.DATABASE_UNREACHABLE, problems.DATABASE_BUSY]
     if route.access is Access.ADMIN or (route.access is Access.READ and not public_read):
         kinds.append(problems.UNAUTHORIZED)
     if route.access is Access.ADMIN:

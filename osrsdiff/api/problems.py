@@ -85,13 +85,16 @@ RENAME_REFUSED = Kind(
     "What is known of the two contradicts itself; `detail` has all reasons. `force` does it all the same.",
 )
 NOTHING_TO_UNDO = Kind("nothing-to-undo", 409, "Nothing to undo", "No change of the player's name stands.")
+MODE_CHECK_REFUSED = Kind(
+    "mode-check-refused", 409, "Can't be checked now", "The player is paused or flagged; resume or review it first."
+)
 PLAYER_ARCHIVED = Kind(
     "player-archived", 409, "Player is archived", "Nobody knows what the player is called now; rename it first."
 )
 REVIEW_REFUSED = Kind(
-    "review-refused", 409, "Not now", "Older looks of the player are just being brought in; decide when that has ended."
+    "review-refused", 409, "Can't be decided so", "`detail` says why: not so, or not while older looks are brought in."
 )
-TOO_LARGE = Kind("too-large", 413, "Body too large", "The body is longer than this API takes.")
+TOO_LARGE = Kind("too-large", 413, "Body too large", "It may have 1 MiB at most; `osrsdiff import` takes larger files.")
 MEDIA_TYPE_REFUSED = Kind(
     "unsupported-media-type", 415, "Body is not JSON", "Send `Content-Type: application/json`, not compressed."
 )
@@ -112,6 +115,12 @@ REDIS_UNREACHABLE = Kind(
 )
 DATABASE_UNREACHABLE = Kind(
     "database-unreachable", 503, "The database does not answer", "Try again after `Retry-After` seconds."
+)
+DATABASE_BUSY = Kind(
+    "database-busy",
+    503,
+    "The database is busy",
+    "Somebody else changes the same; try again after `Retry-After` seconds.",
 )
 CHANGED_MEANWHILE = Kind(
     "changed-meanwhile", 503, "Rewritten meanwhile", "What was being read was rewritten; try again after `Retry-After`."
@@ -140,12 +149,14 @@ _BY_ERROR: Mapping[type[BaseException], Kind] = {
     errors.RenameRefused: RENAME_REFUSED,
     errors.NothingToUndo: NOTHING_TO_UNDO,
     errors.PlayerArchived: PLAYER_ARCHIVED,
+    errors.ModeCheckRefused: MODE_CHECK_REFUSED,
     errors.ChangedMeanwhile: CHANGED_MEANWHILE,
     errors.JobNotFound: TASK_NOT_FOUND,
     errors.TokenNotFound: NOT_FOUND,
     errors.UserError: INVALID_FIELD,
     errors.RedisUnreachable: REDIS_UNREACHABLE,
     errors.DatabaseUnreachable: DATABASE_UNREACHABLE,
+    errors.DatabaseBusy: DATABASE_BUSY,
     errors.SetupError: MISCONFIGURED,
 }
 _BY_STATUS: Mapping[int, Kind] = {
@@ -204,7 +215,13 @@ def told(error: BaseException) -> str:
         return f"after: {error}"
     if isinstance(error, errors.GroupNotFound):
         return f"No group has the key {error.key[:60]!r}."
+    if (kind := _kind_of(error)).status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return f"{kind.title}."
     return str(error)
+
+
+def _kind_of(error: BaseException) -> Kind:
+    return next((_BY_ERROR[cls] for cls in type(error).__mro__ if cls in _BY_ERROR), INTERNAL)
 
 
 def _refusal(error: BaseException, path: str, method: str) -> Refused:
@@ -212,7 +229,7 @@ def _refusal(error: BaseException, path: str, method: str) -> Refused:
         return error
     if isinstance(error, web.HTTPException):
         return _of_http(error, path, method)
-    kind = next((_BY_ERROR[cls] for cls in type(error).__mro__ if cls in _BY_ERROR), INTERNAL)
+    kind = _kind_of(error)
     match kind.status:
         case 500:
             return Refused(kind, "This is a fault of osrsdiff, not of the request. Its log says more.")

@@ -18,6 +18,7 @@ from osrsdiff.cli.instances import on_instance
 from osrsdiff.cli.tally import Tally
 from osrsdiff.game.events import mode_detail, mode_title
 from osrsdiff.game.modes import Verdict
+from osrsdiff.scheduling.constants import CHECK_MODES_TASK
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import modes as tracking
 from osrsdiff.tracking import players
@@ -26,8 +27,8 @@ from osrsdiff.tracking.modes import ModeChecked
 from osrsdiff.tracking.players import Enqueued
 from osrsdiff.tracking.status import status
 
-_MOST_REQUESTS = 4
-"""So many tables of the hiscores one check may ask."""
+MOST_AT_ONCE = 10
+"""Each name's check keeps a worker's place while it waits for the request budget."""
 
 
 @click.command(cls=Command)
@@ -54,24 +55,37 @@ def modes(name: str, as_json: bool) -> None:
     tables.print_table(("Between", "What"), rows)
 
 
-@click.command("check-mode", cls=Command)
+@click.command(
+    "check-mode",
+    cls=Command,
+    help=f"""Check players' game modes now.
+
+    Each takes up to {tracking.MOST_REQUESTS} requests to the hiscores; those of several names, {MOST_AT_ONCE} at the
+    most, wait until no fetch is due. Players are checked by themselves too: ironmen daily, others once after they were
+    added.
+    """,
+)
 @NAMES
 @WAIT
 @JSON
 def check_mode(names: Sequence[str], wait: bool | None, as_json: bool) -> None:
-    """Check players' game modes now.
-
-    Each takes up to four requests to the hiscores. Players are checked by themselves too: ironmen daily, others once
-    after they were added.
-    """
+    given = names_given(names, None)
+    if len(given) > MOST_AT_ONCE:
+        raise click.UsageError(
+            f"{len(given)} names are too many: give {MOST_AT_ONCE} at the most. "
+            f"All whose check is due are checked by: osrsdiff tasks run {CHECK_MODES_TASK}"
+        )
     tally = Tally(as_json)
 
     async def check_all(instance: Instance) -> bool:
         async def found(name: str) -> tuple[Player, str]:
-            return await players.get_player(instance, name), ""
+            player = await players.get_player(instance, name)
+            tracking.refuse_check(player)
+            return player, ""
 
-        wanted = await save_each(names_given(names, None), tally, found)
-        tasks = [await tracking.enqueue_check(instance, one.player) for one in wanted]
+        wanted = await save_each(given, tally, found)
+        spare = len(wanted) > 1
+        tasks = [await tracking.enqueue_check(instance, one.player, spare=spare) for one in wanted]
         workers = (await status(instance)).workers_alive
         if wanted and not workers:
             output.note("No worker is running to check game modes: that starts with `osrsdiff run`.")
@@ -86,7 +100,7 @@ def check_mode(names: Sequence[str], wait: bool | None, as_json: bool) -> None:
 async def _tell(
     instance: Instance, wanted: Sequence[Saved], tasks: Sequence[Enqueued], tally: Tally, *, waits: bool
 ) -> None:
-    slots_s = _MOST_REQUESTS * len(wanted) / instance.config.hiscores.requests_per_second
+    slots_s = tracking.MOST_REQUESTS * len(wanted) / instance.config.hiscores.requests_per_second
     end = time.monotonic() + PATIENCE_S + 2 * slots_s
     for place, (one, task) in enumerate(zip(wanted, tasks, strict=True)):
         asked = "joined a check that waits already" if task.joined else "" if waits else "queued"

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of
+from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of, may_fall
 from osrsdiff.game.snapshots import Difference, Sheet
 
 
@@ -27,6 +27,8 @@ class GameMode(StrEnum):
 
 SECOND_LOOK_AFTER = timedelta(minutes=5)
 """So long after a first look that found another mode a second one has to find the same."""
+SECOND_LOOK_WITHIN = timedelta(hours=36)
+"""After so long the first one tells nothing of now. Two daily rounds can be the two looks."""
 
 Tables = Mapping[GameMode, int | None]
 """The total xp on each table that was asked: None where the player is not on it, 0 where it tells of no xp."""
@@ -105,6 +107,24 @@ def detect(tables: Tables) -> GameMode | None:
     return GameMode.REGULAR if main is not None and goes_on is not None and goes_on < main else kind
 
 
+def has_its_rows(mode: GameMode, tables: Tables) -> bool:
+    """Whether the player is on each table that one who was shown to be of `mode` is on for good.
+
+    Rows stay where a mode is left, so one that is gone says that a table forgets people for a while, and nothing else.
+    Main may lack an ironman.
+    """
+    rows = {mode} if mode is GameMode.REGULAR else {GameMode.IRONMAN, mode}
+    return all(tables.get(table) is not None for table in rows)
+
+
+def is_behind(row: Sheet, known: Sheet) -> bool:
+    """Whether a row shows less than what is known of something that can't fall."""
+    return any(
+        reading.value is not None and reading.value < _known(known, metric) and not may_fall(metric)
+        for metric, reading in row.items()
+    )
+
+
 def is_possible(before: GameMode, after: GameMode) -> bool:
     """Whether one account can get from one mode into the other: only by losing restrictions."""
     return before is after or (before is not GameMode.REGULAR and after in (GameMode.REGULAR, GameMode.IRONMAN))
@@ -116,13 +136,16 @@ def judge(
     """What it means that the tables tell of `found` for a player who was taken for `mode`.
 
     `is_checked`: whether that was ever shown; if not, a kind of ironman is believed at once, since only its own row
-    can tell of it, while a table may forget anybody for a moment. `pending`: what an earlier look has found.
+    can tell of it, while a table may forget anybody for a moment. `pending`: what an earlier look has found; one
+    longer ago than SECOND_LOOK_WITHIN counts no more.
     """
     if not is_checked and found is not GameMode.REGULAR:
         return Verdict.RIGHT if found is mode else Verdict.FIRST
     if is_checked and found is mode:
         return Verdict.RIGHT
-    if pending is None or pending.mode is not found or now - pending.at < SECOND_LOOK_AFTER:
+    if pending is None or pending.mode is not found:
+        return Verdict.PENDING
+    if not SECOND_LOOK_AFTER <= now - pending.at <= SECOND_LOOK_WITHIN:
         return Verdict.PENDING
     if not is_checked:
         return Verdict.RIGHT if found is mode else Verdict.FIRST

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from osrsdiff.scheduling.broker import StreamBroker
-from osrsdiff.scheduling.constants import ASKED_AT, CHECK_MODE_TASK, FETCH_TASK
+from osrsdiff.scheduling.constants import ASKED_AT, CHECK_MODE_TASK, FETCH_TASK, SPARE
 from osrsdiff.scheduling.keys import Keyring, LoadPrefix
 
 
@@ -27,10 +27,14 @@ class Asked:
         place = (await self._keyring.load()).asked(player_id)
         return await self._broker.send_once(place, FETCH_TASK, player_id, labels={ASKED_AT: repr(at)})
 
-    async def mode_check(self, player_id: int) -> tuple[str, bool]:
-        """Asks for a check of a player's game mode; the task's id, and whether it is one that was asked for before."""
+    async def mode_check(self, player_id: int, *, spare: bool = False) -> tuple[str, bool]:
+        """Asks for a check of a player's game mode; the task's id, and whether it is one that was asked for before.
+
+        `spare`: by what nobody else takes of the request budget.
+        """
         place = (await self._keyring.load()).asked(_mode_of(player_id))
-        return await self._broker.send_once(place, CHECK_MODE_TASK, player_id)
+        labels = {SPARE: "yes"} if spare else None
+        return await self._broker.send_once(place, CHECK_MODE_TASK, player_id, labels=labels)
 
     async def job(self, name: str) -> tuple[str, bool]:
         """Asks for a run of a job; the task's id, and whether it is one that waits already."""

@@ -27,6 +27,9 @@ RETRY = "retry"
 ASKED_AT = "asked_at"
 """Label of a fetch that was asked for by hand: when, as an epoch second."""
 
+SPARE = "spare"
+"""Label of a check that takes only what nobody else takes of the request budget."""
+
 SOONEST_S = 10.0
 """A fire is never moved nearer than this."""
 

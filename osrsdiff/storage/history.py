@@ -31,6 +31,10 @@ Further = Callable[[Mapping[str, int]], Sequence[Step]]
 """What else is stored with a look, given the ids of the metrics."""
 
 
+class _MissedError(Exception):
+    """A step has touched no row that must hit one: what came before it is undone."""
+
+
 class SheetRow(Struct, frozen=True):
     """One line of a player's current sheet. `seen_at`: when its value last changed or was first seen.
 
@@ -157,7 +161,8 @@ async def store_look(
 ) -> bool:
     """Stores a look that was compared with the state of `expected_version` (0: no state yet).
 
-    False, and nothing stored, where the player has another state by now or is gone. A look that changed nothing makes
+    False, and nothing of the look stored, where the player has another state by now or is gone; where a step of
+    `further` misses what it must hit the caller undoes what came before it. A look that changed nothing makes
     no history: it only moves the state's ranks and times. `new_metrics`: those that the game's own list lacks, as the
     hiscores spell them. `further`: what is stored with the look, or not at all. `asked_for`: the name that was looked
     up; a first look is stored only where it is the player's still (later ones have a version that a rename moves on).
@@ -184,17 +189,22 @@ async def store_look_together(
         ids = db.metrics.ids
         look = _look(player_id, difference, expected_version, ids, asked_for, is_own_table)
         return await db.write_together([*look, *further(ids)])
-    async with db.writing() as conn:
-        return await store_look(
-            conn,
-            player_id,
-            difference,
-            expected_version=expected_version,
-            new_metrics=new_metrics,
-            further=further,
-            asked_for=asked_for,
-            is_own_table=is_own_table,
-        )
+    try:
+        async with db.writing() as conn:
+            if not await store_look(
+                conn,
+                player_id,
+                difference,
+                expected_version=expected_version,
+                new_metrics=new_metrics,
+                further=further,
+                asked_for=asked_for,
+                is_own_table=is_own_table,
+            ):
+                raise _MissedError
+    except _MissedError:
+        return False
+    return True
 
 
 async def sheet(conn: Connection, player_id: int) -> list[SheetRow]:

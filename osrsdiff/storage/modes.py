@@ -1,10 +1,11 @@
 """What is known of players' game modes: which changed when, who is to be checked, and what a check comes to.
 
 What a check has found is stored only for the player as it was read: neither renamed nor paused nor flagged since, nor
-shown meanwhile to have the mode that it had.
+shown meanwhile to have the mode that it had. What a look has noticed is stored with it, also of who is paused or
+flagged. A player's state comes before its row, as in looks: in another order each would wait for the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Integer, Text, and_, bindparam, case, func, insert, null, or_, select, update
@@ -66,18 +67,21 @@ def _of_same(**values: object) -> Update:
             _c.username == bindparam("username", type_=Text),
             _c.game_mode == bindparam("before", type_=Text),
             _c.mode_checked_at.is_not_distinct_from(bindparam("checked_at", type_=SECONDS)),
-            _c.is_active,
-            _c.flagged_at.is_(None),
         )
         .values(**values)
     )
 
 
+def _of_tracked(**values: object) -> Update:
+    return _of_same(**values).where(_c.is_active, _c.flagged_at.is_(None))
+
+
 _NOTHING_PENDING: Mapping[str, object] = {"mode_pending": null(), "mode_pending_at": null()}
-_RIGHT = _of_same(mode_checked_at=_at, **_NOTHING_PENDING)
-_PENDING = _of_same(mode_pending=_mode, mode_pending_at=_at)
-_TRIED = _of_same(mode_pending=null(), mode_pending_at=_at)
-_SET = _of_same(game_mode=_mode, mode_since=_at, mode_checked_at=_at, **_NOTHING_PENDING)
+_RIGHT = _of_tracked(mode_checked_at=_at, **_NOTHING_PENDING)
+_PENDING = _of_tracked(mode_pending=_mode, mode_pending_at=_at)
+_DOUBTED = _of_same(mode_pending=_mode, mode_pending_at=_at)
+_TRIED = _of_tracked(mode_pending=null(), mode_pending_at=_at)
+_SET = _of_tracked(game_mode=_mode, mode_since=_at, mode_checked_at=_at, **_NOTHING_PENDING)
 _GUESSED = _of_same(game_mode=_mode)
 _FORGET = update(players).where(_c.id == _player_id).values(mode_checked_at=null(), **_NOTHING_PENDING)
 
@@ -150,6 +154,11 @@ def pending(player: Player, found: Pending) -> list[Step]:
     return [Step(_PENDING, _same(player, at=seconds(found.at), mode=found.mode.value), must_hit=True)]
 
 
+def doubted(player: Player, at: datetime) -> list[Step]:
+    """What notes with a look that the mode is to be shown anew, by all tables. Nothing is found thereby."""
+    return [Step(_DOUBTED, _same(player, at=seconds(at), mode=player.game_mode.value), must_hit=True)]
+
+
 def tried(player: Player, at: datetime) -> list[Step]:
     """What notes that the tables gave no answer: it is not asked for again at once."""
     return [Step(_TRIED, _same(player, at=seconds(at)), must_hit=True)]
@@ -164,13 +173,18 @@ def set_to(player: Player, mode: GameMode, *, at: datetime, after: datetime | No
     values = _same(player, at=seconds(at), mode=mode.value)
     state = {"player_id": player.id, "after_at": None if after is None else seconds(after)}
     return [
-        Step(_SET, values, must_hit=True),
         Step(_MOVE_ON if player.game_mode is GameMode.REGULAR else _UNLOOK, state),
+        Step(_SET, values, must_hit=True),
     ]
 
 
+def cannot_be(player: Player, at: datetime, flag: Sequence[Step]) -> list[Step]:
+    """What flags the player by `flag`, unless it was changed meanwhile, and notes when the tables were asked."""
+    return [Step(_MOVE_ON, {"player_id": player.id}), *tried(player, at), *flag]
+
+
 def guessed(player: Player, mode: GameMode) -> list[Step]:
-    """What takes a player of whom nobody knew the mode for one of `mode`, until a check shows it."""
+    """What takes with a first look a player of whom nobody knew the mode for one of `mode`, until a check shows it."""
     return [Step(_GUESSED, _same(player, mode=mode.value), must_hit=True)]
 
 

@@ -26,27 +26,27 @@ from osrsdiff.game.absence import is_not_found
 from osrsdiff.game.events import not_found
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.snapshots import State
+from osrsdiff.game.usernames import is_archived
 from osrsdiff.hiscores.budget import RequestBudget
-from osrsdiff.storage import events, failures, history
+from osrsdiff.storage import events, failures
 from osrsdiff.storage import players as table
 from osrsdiff.storage.connection import Connection
-from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import looks
-from osrsdiff.tracking.asking import Answer, look
-from osrsdiff.tracking.fetcher import TIMEOUT_S as TIMEOUT_S
+from osrsdiff.tracking.asking import Answer, known, look
 from osrsdiff.tracking.fetcher import Clock as Clock
 from osrsdiff.tracking.fetcher import Fetcher as Fetcher
 from osrsdiff.tracking.fetcher import Retries, noted_as_under_way
 from osrsdiff.tracking.fetcher import open_fetcher as open_fetcher
 from osrsdiff.tracking.fetcher import utc_now as utc_now
-from osrsdiff.tracking.mode_notes import ask_for_check, needs_check, note_other_table
+from osrsdiff.tracking.mode_notes import ask_for_check, needs_check, noticed, since_own_row
 from osrsdiff.tracking.retries import Due, Fire, beat_after, fire_after, soon
 
 log = logs.get(__name__)
 
 _LOOK_AGAIN_S = 0.25
 _CLOCKS_DIFFER = timedelta(minutes=1)
+_SECOND = timedelta(seconds=1)
 
 
 class FetchReport(Struct, frozen=True):
@@ -70,8 +70,8 @@ async def fetch_player(
     """Looks at one player and stores what changed; puts the look off where the database is away.
 
     `due`: None for a look by hand, which was asked for at the epoch second `asked_at`: one that was stored since will
-    do, and one that is under way is waited for. None is returned where there was nothing to do: the player is gone,
-    was paused meanwhile, or was looked at since the schedule fell due.
+    do, and one that is under way is waited for. None is returned where there was nothing to do: the player is gone, or
+    archived, was paused meanwhile, or was looked at since the schedule fell due.
     """
     with noted_as_under_way(fetcher):
         try:
@@ -97,7 +97,7 @@ async def _by_hand(fetcher: Fetcher, player_id: int, asked_at: float | None) -> 
 
 
 async def _fetched(fetcher: Fetcher, player_id: int, due: Due | None, asked_at: float | None) -> FetchReport | None:
-    loaded = await _load(fetcher.db, player_id)
+    loaded = await known(fetcher.db, player_id)
     if loaded is None or _is_obsolete(loaded[0], due, fetcher.clock()):
         log.info("fetch skipped", player_id=player_id, **_due_fields(due))
         return None
@@ -118,13 +118,10 @@ async def _fetched(fetcher: Fetcher, player_id: int, due: Due | None, asked_at: 
     return report
 
 
-async def _load(db: Database, player_id: int) -> tuple[Player, State | None] | None:
-    async with db.reading() as connection:
-        return await history.load_player(connection, player_id)
-
-
 def _is_obsolete(player: Player, due: Due | None, now: datetime) -> bool:
-    """A message that waited, or came twice: its work was done meanwhile, or is no longer wanted."""
+    """A message that waited, or came twice: its work was done meanwhile, is no longer wanted, or can't be done."""
+    if is_archived(player.username):
+        return True
     if due is None:
         return False
     return not player.is_active or _was_seen_since(player, due.beat, now)
@@ -157,18 +154,20 @@ async def _request(budget: RequestBudget, username: str) -> AsyncIterator[None]:
 
 
 async def _store(fetcher: Fetcher, player: Player, state: State | None, answer: Answer) -> FetchReport:
-    is_own_table = answer.table is player.game_mode
+    is_own_table, at = answer.table is player.game_mode, answer.at
+    if state is not None and not is_own_table:
+        at = max(at, state.looked_at + _SECOND)
+        state = await since_own_row(fetcher.db, player, state)
     found = await looks.store(
         fetcher.db,
         player,
         state,
         answer.observation,
-        answer.at,
+        at,
         reckons=fetcher.reckons,
         is_own_table=is_own_table and answer.table is not GameMode.REGULAR,
+        noticed=noticed(player, answer),
     )
-    if not is_own_table:
-        await note_other_table(fetcher, player, answer)
     if needs_check(player, found):
         await ask_for_check(fetcher)
     outcome = Outcome.CHANGED if found.changes else Outcome.UNCHANGED
@@ -185,16 +184,25 @@ async def _put_off(schedules: Retries, player_id: int, due: Due | None, error: O
 
 async def _failed(fetcher: Fetcher, player: Player, due: Due | None, error: FetchError) -> FetchReport:
     now = fetcher.clock()
-    if error.outcome is not Outcome.DEFERRED:
-        async with fetcher.db.writing() as connection:
-            if await table.record_attempt(connection, player.id, at=now, outcome=error.outcome):
-                await failures.add(connection, player.id, at=now, outcome=error.outcome, message=str(error))
-                await _note_absence(connection, player, error, now)
+    if error.outcome is not Outcome.DEFERRED and not await _book(fetcher, player, error, now):
+        return FetchReport(player.id, error.outcome, message=str(error))
     fire = fire_after(player, due, error, now, fetcher.most_retries)
     retry_at = None
     if fire is not None and player.is_active:
         retry_at = await _move_next_fire(fetcher.schedules, player.id, fire, due)
     return FetchReport(player.id, error.outcome, message=str(error), retry_at=retry_at)
+
+
+async def _book(fetcher: Fetcher, player: Player, error: FetchError, now: datetime) -> bool:
+    """Notes a failure; False, and nothing noted, where it says nothing of the player: gone, or called otherwise now."""
+    async with fetcher.db.writing() as connection:
+        if not await table.record_attempt(
+            connection, player.id, at=now, outcome=error.outcome, asked_for=player.username
+        ):
+            return False
+        await failures.add(connection, player.id, at=now, outcome=error.outcome, message=str(error))
+        await _note_absence(connection, player, error, now)
+    return True
 
 
 async def _note_absence(connection: Connection, player: Player, error: FetchError, now: datetime) -> None:

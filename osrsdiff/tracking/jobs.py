@@ -114,9 +114,14 @@ def _reckoned(report: Reckoned) -> str:
 
 async def run_mode_checks(instance: Instance, fetcher: Fetcher) -> ModesChecked:
     """Checks the game modes that are due, for some minutes."""
-    worker = instance.config.worker
-    within_s = LONGEST_RUN_S if worker.processes * worker.concurrency > _FEW_PLACES else _RUN_IN_FEW_PLACES_S
+    within_s = spare_patience_s(instance)
     return await _noted(instance, CHECK_MODES_TASK, lambda: check_modes(fetcher, within_s=within_s), _modes_checked)
+
+
+def spare_patience_s(instance: Instance) -> float:
+    """How long a task may keep its place while it waits for what nobody else takes of the request budget."""
+    worker = instance.config.worker
+    return LONGEST_RUN_S if worker.processes * worker.concurrency > _FEW_PLACES else _RUN_IN_FEW_PLACES_S
 
 
 def _modes_checked(report: ModesChecked) -> str:

@@ -39,11 +39,12 @@ async def store(
     *,
     reckons: bool = True,
     is_own_table: bool = False,
+    noticed: Sequence[Step] = (),
 ) -> Difference:
     """What the look changed in `state`, stored with all that comes of it; without `reckons`, as a difference alone.
 
-    `player`: as it was when `state` was read. `is_own_table`: see `history.store_look`. Raises UnderWay, with nothing
-    stored, where the player has another state or name by now.
+    `player`: as it was when `state` was read. `is_own_table`: see `history.store_look`. `noticed`: what else is stored
+    with it. Raises UnderWay, with nothing stored, where the player has another state or name by now.
     """
     found = difference(state, observation.sheet, looked_at)
     further = await _further(db, player, state, found) if reckons else _nothing
@@ -53,7 +54,7 @@ async def store(
         found,
         expected_version=state.version if state else 0,
         new_metrics=observation.new_metrics,
-        further=further,
+        further=lambda ids: [*further(ids), *noticed],
         asked_for=player.username,
         is_own_table=is_own_table,
     )

@@ -11,17 +11,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from osrsdiff import logs
-from osrsdiff.errors import Deferred, FetchError, NameRefused, UnderWay
+from osrsdiff.errors import Deferred, FetchError, ModeCheckRefused, NameRefused, PlayerArchived, UnderWay, UserError
 from osrsdiff.game.events import Event, EventKind, mode_detail
-from osrsdiff.game.modes import SECOND_LOOK_AFTER, GameMode, ModeChange, Pending, Verdict, judge
+from osrsdiff.game.modes import SECOND_LOOK_AFTER, SECOND_LOOK_WITHIN, GameMode, ModeChange, Pending, Verdict, judge
 from osrsdiff.game.reviews import Why
-from osrsdiff.game.snapshots import State
-from osrsdiff.storage import events, history, modes, reviews
+from osrsdiff.game.usernames import is_archived
+from osrsdiff.storage import events, modes, reviews
 from osrsdiff.storage.connection import Step
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking import looks
-from osrsdiff.tracking.asking import Answer
+from osrsdiff.tracking.asking import Answer, known
 from osrsdiff.tracking.fetcher import Fetcher, noted_as_under_way
 from osrsdiff.tracking.mode_tables import Tables, Take, find_mode
 
@@ -71,12 +71,12 @@ async def check_player(fetcher: Fetcher, player_id: int, take: Take) -> ModeChec
 
     Raises Deferred where it gave none, with nothing stored.
     """
-    loaded = await _load(fetcher.db, player_id)
+    loaded = await known(fetcher.db, player_id)
     if loaded is None:
         return None
     player, state = loaded
-    if reason := _why_not(player):
-        return ModeChecked(player.id, player.game_mode, message=reason)
+    if refusal := refused(player):
+        return ModeChecked(player.id, player.game_mode, message=str(refusal))
     tables = Tables(fetcher, player, state, take)
     try:
         found = await find_mode(tables, player, state)
@@ -92,20 +92,21 @@ async def check_player(fetcher: Fetcher, player_id: int, take: Take) -> ModeChec
 
 async def _put_off(db: Database, player_id: int, error: Deferred) -> ModeChecked | None:
     log.warning("game mode not checked", player_id=player_id, reason=error)
-    loaded = await _load(db, player_id)
+    loaded = await known(db, player_id)
     return loaded and ModeChecked(player_id, loaded[0].game_mode, message=str(error))
 
 
-async def _load(db: Database, player_id: int) -> tuple[Player, State | None] | None:
-    async with db.reading() as connection:
-        return await history.load_player(connection, player_id)
+def refused(player: Player) -> UserError | None:
+    """Why the player's mode can't be checked, and what to do; None where it can.
 
-
-def _why_not(player: Player) -> str | None:
-    if not player.is_active:
-        return f"{player.username} is paused"
+    Not of who is paused either: nothing would ask for the second look.
+    """
+    if is_archived(player.username):
+        return PlayerArchived(player.display_name)
     if player.flagged_at is not None:
-        return f"{player.username} is to be reviewed first"
+        return ModeCheckRefused(player.display_name, "is flagged: review it first", "osrsdiff review show")
+    if not player.is_active:
+        return ModeCheckRefused(player.display_name, "is paused: resume it first", "osrsdiff player resume")
     return None
 
 
@@ -127,7 +128,7 @@ async def _settle(fetcher: Fetcher, player: Player, tables: Tables, found: GameM
         case Verdict.RIGHT:
             stored = await fetcher.db.write_together(modes.right(player, tables.began_at))
         case Verdict.PENDING:
-            return await _await_second_look(fetcher, player, found, report)
+            return await _await_second_look(fetcher, player, found, tables.began_at, report)
         case Verdict.IMPOSSIBLE:
             stored = await fetcher.db.write_together(await _flagging(fetcher, player, found))
         case Verdict.FIRST | Verdict.CHANGED:
@@ -141,10 +142,12 @@ def _pending(player: Player) -> Pending | None:
     return Pending(player.mode_pending, player.mode_pending_at)
 
 
-async def _await_second_look(fetcher: Fetcher, player: Player, found: GameMode, report: ModeChecked) -> ModeChecked:
-    """Notes what this first look has found; not anew where an earlier one has found it too."""
+async def _await_second_look(
+    fetcher: Fetcher, player: Player, found: GameMode, tables_asked_at: datetime, report: ModeChecked
+) -> ModeChecked:
+    """Notes what this first look has found; not anew where another one has just found it too."""
     first = _pending(player)
-    if first is None or first.mode is not found:
+    if first is None or first.mode is not found or tables_asked_at - first.at > SECOND_LOOK_WITHIN:
         first = Pending(found, fetcher.clock())
         if not await fetcher.db.write_together(modes.pending(player, first)):
             return _overtaken(report)
@@ -159,7 +162,7 @@ async def _flagging(fetcher: Fetcher, player: Player, found: GameMode) -> list[S
     detail = f"a {was} account became {is_now}, which none can"
     log.warning("game mode cannot be", player=player.username, before=player.game_mode.value, found=found.value)
     flag = reviews.flag_steps(player.id, at=now, after=after, why=Why.IMPOSSIBLE_MODE, detail=detail)
-    return [*modes.tried(player, now), *flag]
+    return modes.cannot_be(player, now, flag)
 
 
 async def _change(fetcher: Fetcher, player: Player, answer: Answer, report: ModeChecked) -> ModeChecked:
@@ -191,7 +194,7 @@ def _told(player: Player, change: ModeChange, reckons: bool) -> list[Step]:
 
 async def _store_look(fetcher: Fetcher, player: Player, answer: Answer) -> None:
     """Stores what the new table has shown, compared with what is known now; a fetch that was quicker did it, too."""
-    loaded = await _load(fetcher.db, player.id)
+    loaded = await known(fetcher.db, player.id)
     if loaded is None or loaded[0].username != player.username:
         return
     try:

@@ -3,11 +3,15 @@
 Decides nothing itself: one answer is no reason to believe that a mode has changed.
 """
 
+from msgspec.structs import replace
+
 from osrsdiff import logs
 from osrsdiff.errors import RedisUnreachable
-from osrsdiff.game.modes import SECOND_LOOK_AFTER, GameMode, Pending
-from osrsdiff.game.snapshots import Difference
+from osrsdiff.game.modes import SECOND_LOOK_AFTER, GameMode
+from osrsdiff.game.snapshots import Difference, State
 from osrsdiff.storage import modes
+from osrsdiff.storage.connection import Step
+from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.asking import Answer
 from osrsdiff.tracking.fetcher import Fetcher
@@ -32,17 +36,30 @@ async def ask_for_check(fetcher: Fetcher) -> None:
         log.debug("game mode not checked, comes later", reason=error)
 
 
-async def note_other_table(fetcher: Fetcher, player: Player, answer: Answer) -> None:
-    """What follows where the player is not on the table of the mode, but on another one.
+def noticed(player: Player, answer: Answer) -> list[Step]:
+    """What is stored with a look where the player was read on another table than that of the mode.
 
-    Whom only the ironman table has is read there from now on. An ironman whose own table is silent is checked, and not
-    by comparing main with what is known, since that now comes from there.
+    Whom only the ironman table has is read there from now on. An ironman whose own table is silent, or stays behind, is
+    checked, and not by comparing main with what is known, since that now comes from there. While a check could not tell
+    the mode, silence alone asks for no other one before the next round.
     """
+    if answer.table is player.game_mode:
+        return []
     if player.game_mode is GameMode.REGULAR:
-        steps = modes.guessed(player, answer.table)
-    elif player.mode_pending is None:
-        less = GameMode.REGULAR if player.game_mode is GameMode.IRONMAN else GameMode.IRONMAN
-        steps = modes.pending(player, Pending(less, answer.at))
-    else:
-        return
-    await fetcher.db.write_together(steps)
+        return modes.guessed(player, answer.table)
+    asked_at = player.mode_pending_at
+    is_open = asked_at is not None and answer.at - asked_at < modes.ROUND
+    if player.mode_pending is not None or (is_open and not answer.is_ahead):
+        return []
+    return modes.doubted(player, answer.at)
+
+
+async def since_own_row(db: Database, player: Player, state: State) -> State:
+    """The state as main is to be compared with it where an ironman's own row may have stayed since it was last shown.
+
+    What main has more came since then, and not just since the last look.
+    """
+    async with db.reading() as connection:
+        shown_at = await modes.last_shown(connection, player)
+    since = max(state.taken_at, shown_at or state.taken_at)
+    return replace(state, looked_at=min(since, state.looked_at))

@@ -23,7 +23,8 @@ _PAGE = 50
 
 class ModesChecked(Struct):
     """What a run came to. `checked`: players of whom something was asked. `first`: whose mode was found for the first
-    time. `undecided`: of whom nothing was learnt. `is_more`: whether somebody is due whom it has not `visited`.
+    time. `undecided`: of whom nothing was learnt. `is_more`: whether it has stopped at somebody who is due.
+    `visited`: whom it has got to.
     """
 
     checked: int = 0
@@ -58,15 +59,16 @@ async def check_modes(fetcher: Fetcher, *, within_s: float = LONGEST_RUN_S) -> M
 
     with noted_as_under_way(fetcher):
         async for player in _due(fetcher):
-            if time.monotonic() >= end:
+            report.is_more = time.monotonic() >= end
+            if report.is_more:
                 break
             try:
                 one = await check_player(fetcher, player.id, take)
             except Deferred:
+                report.is_more = True
                 break
             if one is not None:
                 report.add(one)
-    report.is_more = await is_more_due(fetcher, report.visited)
     return report
 
 

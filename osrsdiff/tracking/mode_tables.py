@@ -3,14 +3,17 @@
 What was seen already is used: of an ironman main is asked alone where it knows nothing more than the own row did.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from osrsdiff.errors import NotRanked
-from osrsdiff.game.modes import GameMode, compared, detect, totals
+from osrsdiff.game.modes import GameMode, compared, detect, has_its_rows, totals
 from osrsdiff.game.snapshots import Sheet, State
 from osrsdiff.storage.players import Player
 from osrsdiff.tracking.asking import Answer, ask
 from osrsdiff.tracking.fetcher import Fetcher
+
+MOST_REQUESTS = 5
+"""So many a check may take: main and the own table, then the three others, the own one again after ironman."""
 
 Take = Callable[[], Awaitable[None]]
 """Waits for a place in the request budget. Raises Deferred."""
@@ -55,19 +58,32 @@ class Tables:
 
     def tell_of(self) -> GameMode | None:
         """The mode that the answers so far tell of."""
-        return detect(compared({table: self.sheet(table) for table in self.answers}))
+        return detect(self._compared())
+
+    def have_rows_of(self, mode: GameMode) -> bool:
+        """Whether the player is on each table that was asked and on which one of `mode` always is."""
+        return has_its_rows(mode, self._compared())
+
+    def _compared(self) -> Mapping[GameMode, int | None]:
+        return compared({table: self.sheet(table) for table in self.answers})
 
 
 async def find_mode(tables: Tables, player: Player, state: State | None) -> GameMode | None:
-    """The mode that the tables tell of, None where they tell of none. Raises FetchError where one gave no answer."""
+    """The mode that the tables tell of, None where they tell of none. Raises FetchError where one gave no answer.
+
+    They tell of none while one has forgotten a player whose mode was shown before, since rows that are left stay.
+    """
     main = await tables.ask(GameMode.REGULAR)
-    is_unquestioned = player.mode_checked_at is not None and player.mode_pending is None
+    is_unquestioned = player.mode_checked_at is not None and player.mode_pending_at is None
     if main is not None and is_unquestioned and player.game_mode is not GameMode.REGULAR:
         if state is not None and _keeps_up(state.sheet, main):
             return player.game_mode
         if _keeps_up(await tables.ask(player.game_mode), main):
             return player.game_mode
-    return await _by_all(tables)
+    found = await _by_all(tables)
+    if player.mode_checked_at is not None and not tables.have_rows_of(player.game_mode):
+        return None
+    return found
 
 
 def _keeps_up(own: Sheet | None, main: Sheet) -> bool:

@@ -8,8 +8,10 @@ from osrsdiff.storage.players import Player
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.mode_checks import ModeChecked as ModeChecked
 from osrsdiff.tracking.mode_checks import check_mode as check_mode
+from osrsdiff.tracking.mode_checks import refused
 from osrsdiff.tracking.mode_rounds import ModesChecked as ModesChecked
 from osrsdiff.tracking.mode_rounds import check_modes as check_modes
+from osrsdiff.tracking.mode_tables import MOST_REQUESTS as MOST_REQUESTS
 from osrsdiff.tracking.players import Enqueued, get_player
 
 
@@ -20,9 +22,19 @@ async def mode_history(instance: Instance, name: str) -> list[ModeChange]:
         return await modes.of_player(connection, player.id)
 
 
-async def enqueue_check(instance: Instance, player: Player) -> Enqueued:
-    """Asks the workers for a check now, or joins who asked before and has not been served. Raises RedisUnreachable."""
-    return Enqueued(*await instance.asked.mode_check(player.id))
+async def enqueue_check(instance: Instance, player: Player, *, spare: bool = False) -> Enqueued:
+    """Asks the workers for a check now, or joins who asked before and has not been served.
+
+    `spare`: as the lower class of the request budget. Raises PlayerArchived, ModeCheckRefused, RedisUnreachable.
+    """
+    refuse_check(player)
+    return Enqueued(*await instance.asked.mode_check(player.id, spare=spare))
+
+
+def refuse_check(player: Player) -> None:
+    """Raises PlayerArchived, ModeCheckRefused where the player's mode can't be checked as the player is."""
+    if refusal := refused(player):
+        raise refusal
 
 
 async def check_outcome(instance: Instance, task_id: str, timeout_s: float) -> ModeChecked | None:

@@ -24,7 +24,9 @@ from osrsdiff.storage.engine import Database
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.tables import players as table
 from osrsdiff.tracking import looks
+from osrsdiff.tracking import modes as tracking
 from osrsdiff.tracking.modes import ModeChecked
+from osrsdiff.tracking.players import Enqueued
 
 Invoke = Callable[..., Result]
 
@@ -175,6 +177,36 @@ def test_checking_a_mode_needs_a_worker(call: Invoke, empty_redis: None) -> None
     joined = json.loads(call("player", "check-mode", "zezima", "--json").stdout)
     assert joined["fetching"] is False
     assert [(one["done"], one["joined"], one["check"]) for one in joined["results"]] == [(True, True, None)]
+
+
+def test_who_can_not_be_checked_is_refused_and_stops_no_other(call: Invoke, url: str, empty_redis: None) -> None:
+    call("player", "pause", "zezima")
+    call("player", "add", "lynx titan", "--no-wait")
+    refused = call("player", "check-mode", "zezima", "lynx titan", "--json")
+    results = [(one["name"], one["done"]) for one in json.loads(refused.stdout)["results"]]
+    assert (refused.exit_code, results) == (1, [("zezima", False), ("lynx titan", True)])
+    assert "osrsdiff player resume 'Zezima'" in " ".join(refused.stderr.split())
+
+
+def test_several_checks_wait_for_what_fetches_leave_and_many_are_refused(
+    call: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def note(_: object, player: Player, *, spare: bool) -> Enqueued:
+        asked.append((player.username, spare))
+        return Enqueued("one", joined=False)
+
+    monkeypatch.setattr(tracking, "enqueue_check", note)
+    call("player", "add", "lynx titan", "--no-wait")
+    call("player", "check-mode", "zezima")
+    call("player", "check-mode", "zezima", "lynx titan")
+    assert asked == [("zezima", False), ("zezima", True), ("lynx titan", True)]
+    refused = call("player", "check-mode", *(f"player {number}" for number in range(11)))
+    assert refused.exit_code == 2
+    assert "osrsdiff tasks run check_game_mode_downgrades" in " ".join(refused.stderr.split())
+    assert len(asked) == 3
+    assert "up to 5 requests" in " ".join(call("player", "check-mode", "--help").stdout.split())
 
 
 NOW = START + 12 * HOUR

@@ -8,11 +8,14 @@ import pytest
 from osrsdiff.game.levels import level_for_xp
 from osrsdiff.game.modes import (
     SECOND_LOOK_AFTER,
+    SECOND_LOOK_WITHIN,
     GameMode,
     Pending,
     Verdict,
     compared,
     detect,
+    has_its_rows,
+    is_behind,
     is_possible,
     judge,
     shows_own_row,
@@ -72,6 +75,40 @@ def test_too_few_tables_tell_nothing(tables: Mapping[GameMode, int | None]) -> N
     assert detect(tables) is None
 
 
+@pytest.mark.parametrize(
+    ("mode", "on", "has_them"),
+    [
+        (REGULAR, {REGULAR}, True),
+        (REGULAR, {IRONMAN}, False),  # left ironman once: that row stays, while main forgets the player for a while
+        (IRONMAN, {REGULAR, IRONMAN}, True),
+        (IRONMAN, {IRONMAN}, True),
+        (IRONMAN, {REGULAR}, False),
+        (HARDCORE, {REGULAR, IRONMAN, HARDCORE}, True),
+        (HARDCORE, {REGULAR, IRONMAN}, False),
+        (HARDCORE, {REGULAR, HARDCORE}, False),
+        (ULTIMATE, {REGULAR, IRONMAN, HARDCORE}, False),
+    ],
+)
+def test_rows_that_are_left_stay(mode: GameMode, on: set[GameMode], has_them: bool) -> None:
+    assert has_its_rows(mode, {table: 900 if table in on else None for table in GameMode}) is has_them
+    assert has_its_rows(mode, dict.fromkeys(on, 900)) is has_them
+
+
+@pytest.mark.parametrize(
+    ("row", "stored", "is_so"),
+    [
+        ({"attack": known(50)}, {"attack": known(50)}, False),
+        ({"attack": known(49), "magic": known(60)}, {"attack": known(50), "magic": known(50)}, True),
+        ({"attack": HIDDEN}, {"attack": known(50)}, False),
+        ({"attack": known(50)}, {"attack": HIDDEN}, False),
+        ({"attack": known(50)}, {}, False),
+        ({"lms_rank": known(400)}, {"lms_rank": known(500)}, False),
+    ],
+)
+def test_a_row_is_behind_where_something_stands_lower_that_can_not_fall(row: Sheet, stored: Sheet, is_so: bool) -> None:
+    assert is_behind(row, stored) is is_so
+
+
 def test_tables_are_compared_by_what_all_of_them_know() -> None:
     hidden: Sheet = {"overall": HIDDEN, "attack": known(50), "magic": HIDDEN, "zulrah": Reading(9, 1, None, None)}
     whole: Sheet = {"overall": known(100), "attack": known(60), "magic": known(40)}
@@ -92,6 +129,10 @@ YOUNG = Pending(IRONMAN, NOW - SECOND_LOOK_AFTER + timedelta(seconds=1))
 OLD = Pending(IRONMAN, NOW - SECOND_LOOK_AFTER)
 
 
+OLDEST = Pending(IRONMAN, NOW - SECOND_LOOK_WITHIN)
+TOO_OLD = Pending(IRONMAN, OLDEST.at - timedelta(seconds=1))
+
+
 def old(mode: GameMode) -> Pending:
     return Pending(mode, OLD.at)
 
@@ -105,6 +146,8 @@ def old(mode: GameMode) -> Pending:
         (HARDCORE, True, IRONMAN, YOUNG, Verdict.PENDING),
         (HARDCORE, True, IRONMAN, old(REGULAR), Verdict.PENDING),
         (HARDCORE, True, IRONMAN, OLD, Verdict.CHANGED),
+        (HARDCORE, True, IRONMAN, OLDEST, Verdict.CHANGED),
+        (HARDCORE, True, IRONMAN, TOO_OLD, Verdict.PENDING),
         (IRONMAN, True, REGULAR, old(REGULAR), Verdict.CHANGED),
         # no account does that
         (REGULAR, True, IRONMAN, None, Verdict.PENDING),

@@ -22,7 +22,7 @@ from osrsdiff.scheduling.constants import ALIVE_S
 from osrsdiff.scheduling.keys import Keys
 from osrsdiff.scheduling.manager import PlayerScheduleManager
 from osrsdiff.scheduling.source import PlayerScheduleSource
-from osrsdiff.tracking.fetch import TIMEOUT_S
+from osrsdiff.tracking.fetcher import TIMEOUT_S
 from osrsdiff.tracking.instance import LONGEST_WAIT_S
 
 MakeBroker = Callable[..., StreamBroker]

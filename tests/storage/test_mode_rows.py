@@ -4,12 +4,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
-from sqlalchemy import update
+from sqlalchemy import Table, Update, update
 
 from osrsdiff.game.modes import GameMode, ModeChange, Pending
+from osrsdiff.game.reviews import Why
 from osrsdiff.game.snapshots import Reading, State, difference
-from osrsdiff.storage import history, modes, players
+from osrsdiff.storage import history, modes, players, reviews
 from osrsdiff.storage.connection import Step
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.epoch import seconds
@@ -136,8 +138,11 @@ async def test_what_a_check_notes(db: Database, add_player: AddPlayer, now: date
     assert await read(db, player) == replace(player, mode_checked_at=now + HOUR)
     await db.write_together(modes.forgotten(player.id))
     assert await read(db, player) == player
-    assert await db.write_together(modes.guessed(player, HARDCORE))
-    assert await read(db, player) == replace(player, game_mode=HARDCORE)
+    unseen = await set_row(db, player, is_active=False, flagged_at=now)
+    assert await db.write_together(modes.doubted(unseen, now))
+    assert await read(db, player) == replace(unseen, mode_pending=IRONMAN, mode_pending_at=now)
+    assert await db.write_together(modes.guessed(unseen, HARDCORE))
+    assert (await read(db, player)).game_mode is HARDCORE
 
 
 async def test_a_new_mode_counts_from_where_the_old_row_may_have_stayed(
@@ -190,14 +195,33 @@ STORED: dict[str, Make] = {
     "pending": lambda player: modes.pending(player, Pending(HARDCORE, AT)),
     "tried": lambda player: modes.tried(player, AT),
     "set": lambda player: modes.set_to(player, HARDCORE, at=AT, after=None),
-    "guessed": lambda player: modes.guessed(player, HARDCORE),
+    "impossible": lambda player: modes.cannot_be(player, AT, flag(player)),
 }
+NOTICED: dict[str, Make] = {
+    "guessed": lambda player: modes.guessed(player, HARDCORE),
+    "doubted": lambda player: modes.doubted(player, AT),
+}
+
+
+def flag(player: Player) -> list[Step]:
+    return reviews.flag_steps(player.id, at=AT, after=None, why=Why.IMPOSSIBLE_MODE, detail="")
+
+
+@pytest.mark.parametrize("name", ["set", "impossible"])
+async def test_a_state_is_taken_before_its_player_as_looks_do(db: Database, add_player: AddPlayer, name: str) -> None:
+    """In another order a look and a check of one player would wait for each other."""
+    changed = [
+        step.statement.table.name
+        for step in STORED[name](await add_player())
+        if isinstance(step.statement, Update) and isinstance(step.statement.table, Table)
+    ]
+    assert (changed[0], "players" in changed) == ("player_states", True)
 
 
 async def test_nothing_is_stored_of_a_player_who_changed_meanwhile(
     db: Database, add_player: AddPlayer, now: datetime
 ) -> None:
-    for name, steps in STORED.items():
+    for name, steps in (STORED | NOTICED).items():
         player = await set_row(db, await add_player(name), mode_checked_at=now)
         for change, back in (
             ({"username": "other"}, {"username": player.username}),
@@ -208,6 +232,9 @@ async def test_nothing_is_stored_of_a_player_who_changed_meanwhile(
             ({"flagged_at": now}, {"flagged_at": None}),
         ):
             changed = await set_row(db, player, **change)
+            if name in NOTICED and not {"is_active", "flagged_at"}.isdisjoint(change):
+                await set_row(db, player, **back)
+                continue  # then it comes with a look by hand, or one of who is to be reviewed
             assert not await db.write_together(steps(player)), name
             assert await read(db, player) == changed
             await set_row(db, player, **back)

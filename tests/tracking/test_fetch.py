@@ -442,6 +442,36 @@ async def test_a_paused_player_is_looked_at_only_by_hand(instance: Instance, fet
     assert (await look(fetcher, player)).outcome is Outcome.CHANGED
 
 
+async def test_who_has_an_archived_name_is_not_asked_for(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    async with instance.db.writing() as conn:
+        await conn.run(text("UPDATE players SET username = 'mudlark jo~1'"))
+    for one in (None, due(player, 1_700_000_000)):
+        assert await fetch_player(fetcher, player.id, one) is None
+    assert hiscores.requests.total() == 0
+
+
+async def test_a_failure_under_another_name_is_not_booked_on_the_new_one(
+    instance: Instance, fetcher: Fetcher, player: Player, hiscores: Simulation
+) -> None:
+    class Renaming:
+        async def fetch(self, username: str, table: GameMode) -> bytes:
+            async with instance.db.writing() as conn:
+                await conn.run(text("UPDATE players SET username = 'jo mudlark'"))
+            return await fetcher.client.fetch(username, table)
+
+    hiscores.faults.add(Fault(FaultKind.NOT_FOUND))
+    before = await next_fire(instance, player)
+    report = await look(replace(fetcher, client=cast(HiscoresClient, Renaming())), player, due(player, 1_700_000_000))
+    stored = await get_player(instance, "jo mudlark")
+    assert (report.outcome, report.retry_at) == (Outcome.NOT_RANKED, None)
+    assert (stored.failures, stored.last_outcome, stored.missing_since) == (0, None, None)
+    assert await next_fire(instance, player) == before
+    async with instance.db.reading() as conn:
+        assert await failures.recent(conn, limit=9) == []
+
+
 async def test_a_message_for_a_removed_player_does_nothing(fetcher: Fetcher) -> None:
     assert await fetch_player(fetcher, 4711) is None
 

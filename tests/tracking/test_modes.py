@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import null, update
 from taskiq import Context
 
 from osrsdiff import worker
@@ -20,10 +20,11 @@ from osrsdiff.demo.faults import Fault, FaultKind
 from osrsdiff.demo.rhythm import ALWAYS, NEVER
 from osrsdiff.demo.server import Simulation
 from osrsdiff.demo.world import World
-from osrsdiff.errors import Outcome, RedisUnreachable
-from osrsdiff.game.modes import GameMode, Verdict
+from osrsdiff.errors import DatabaseUnreachable, Deferred, Outcome, RedisUnreachable, UserError
+from osrsdiff.game.modes import SECOND_LOOK_AFTER, GameMode, Verdict
+from osrsdiff.hiscores.budget import RequestBudget
 from osrsdiff.hiscores.client import HiscoresClient
-from osrsdiff.scheduling.constants import CHECK_MODE_TASK, CHECK_MODES_TASK
+from osrsdiff.scheduling.constants import CHECK_MODE_TASK, CHECK_MODES_TASK, SPARE
 from osrsdiff.storage import jobs as job_runs
 from osrsdiff.storage.epoch import seconds
 from osrsdiff.storage.players import Player
@@ -31,8 +32,16 @@ from osrsdiff.storage.tables import players as table
 from osrsdiff.tracking import jobs
 from osrsdiff.tracking.fetch import Fetcher, FetchReport, fetch_player
 from osrsdiff.tracking.instance import Instance
-from osrsdiff.tracking.modes import check_mode, check_modes, check_outcome, enqueue_check, mode_history
+from osrsdiff.tracking.modes import (
+    MOST_REQUESTS,
+    check_mode,
+    check_modes,
+    check_outcome,
+    enqueue_check,
+    mode_history,
+)
 from osrsdiff.tracking.players import add_player, get_player, pause_player, remove_player
+from osrsdiff.tracking.snapshots import list_snapshots
 
 EPOCH = datetime.fromisoformat("2026-03-02T00:00:00Z")
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -51,6 +60,7 @@ CAST = (
     plays("Hard Moth", HARDCORE, trains={"Fishing": 500_000}),
     plays("Lost Iron", IRONMAN, absent=frozenset({REGULAR})),
     plays("Dead Vow", HARDCORE, trains={"Fishing": 500_000}, frozen={HARDCORE: timedelta(hours=1.5)}),
+    plays("Slip Iron", IRONMAN, trains={"Fishing": 500_000}, rolled_back={2.5 * HOUR: 2 * HOUR}),
 )
 
 
@@ -173,18 +183,99 @@ async def test_which_tables_a_fetch_asks(
     assert hiscores.asked.total() == len(asked_for)
 
 
-async def test_an_ironman_whose_own_table_is_silent_is_checked_by_all_tables(
+@pytest.mark.parametrize(
+    ("name", "mode", "gone_from"),
+    [("Busy Iron", IRONMAN, IRONMAN), ("Hard Moth", HARDCORE, HARDCORE), ("Hard Moth", HARDCORE, IRONMAN)],
+)
+async def test_a_table_that_forgets_people_for_hours_makes_nobody_another(
+    instance: Instance,
+    fetcher: Fetcher,
+    seen: Seen,
+    hiscores: Simulation,
+    name: str,
+    mode: GameMode,
+    gone_from: GameMode,
+) -> None:
+    player = await seen(name, checks=True)
+    hiscores.faults.add(Fault(FaultKind.NOT_FOUND, table=gone_from))
+    hiscores.advance(HOUR)
+    await set_row(instance, player, mode_pending=mode.value, mode_pending_at=seconds(EPOCH))
+    for _ in range(3):
+        assert (await look(fetcher, player)).outcome is Outcome.CHANGED
+        assert (await check(fetcher, player)).verdict is None
+        hiscores.advance(13 * HOUR)
+    hiscores.faults.clear()
+    hiscores.asked.clear()
+    await look(fetcher, player)
+    assert hiscores.asked.total() == 1
+    assert (await check(fetcher, player)).verdict is Verdict.RIGHT
+    stored = await get_player(instance, name)
+    assert (stored.game_mode, stored.flagged_at, stored.fell_at, stored.mode_pending) == (mode, None, None, None)
+    assert await mode_history(instance, name) == []
+
+
+async def test_a_row_that_stays_takes_nothing_back_of_what_main_has_shown(
     instance: Instance, fetcher: Fetcher, seen: Seen, hiscores: Simulation
 ) -> None:
-    """What is known of the player is now what main says: that main says no more shows nothing."""
-    moth = await seen("Hard Moth", checks=True)
+    """The own table forgets a dead hardcore for a moment, and then shows again what it was at its death."""
+    player = await seen("Dead Vow", checks=True)
+    for _ in range(4):
+        hiscores.advance(HOUR)
+        await look(fetcher, player)
+    hiscores.faults.add(Fault(FaultKind.NOT_FOUND, table=HARDCORE, times=1))
+    outcomes = []
+    for _ in range(3):
+        hiscores.advance(HOUR)
+        hiscores.asked.clear()
+        outcomes.append((await look(fetcher, player)).outcome)
+        assert (hiscores.asked["dead vow", HARDCORE], hiscores.asked["dead vow", REGULAR]) == (1, 1)
+    assert outcomes == [Outcome.CHANGED] * 3
+    stored = await get_player(instance, "Dead Vow")
+    assert (stored.fell_at, stored.game_mode, stored.mode_pending) == (None, HARDCORE, HARDCORE)
+    _, found = await list_snapshots(instance, "Dead Vow", limit=9)
+    since = [one.previous_look_at and round((one.previous_look_at - EPOCH) / HOUR) for one in reversed(found)]
+    # what main has more than the row came since that last moved, not since the last look at it
+    assert since == [None, 0, 1, 2, 5, 6]
+    assert (await check(fetcher, player)).pending is IRONMAN
+    hiscores.advance(ENOUGH)
+    assert (await check(fetcher, player)).changed_from is HARDCORE
+    hiscores.advance(HOUR)
+    await look(fetcher, player)
+    assert (await get_player(instance, "Dead Vow")).fell_at is None
+
+
+async def test_a_rollback_falls_on_all_tables_and_says_nothing_of_the_mode(
+    instance: Instance, fetcher: Fetcher, seen: Seen, hiscores: Simulation
+) -> None:
+    player = await seen("Slip Iron", checks=True)
+    for _ in range(3):
+        hiscores.advance(HOUR)
+        await look(fetcher, player)
+    stored = await get_player(instance, "Slip Iron")
+    assert (stored.fell_at, stored.mode_pending) == (stored.last_look_at, None)
+
+
+@pytest.mark.parametrize("name", ["Lost Iron", "Hard Moth"])
+async def test_what_a_look_notices_of_the_mode_is_stored_with_it_or_neither_is(
+    instance: Instance, fetcher: Fetcher, seen: Seen, hiscores: Simulation, name: str
+) -> None:
+    player = await seen(name, checks=True) if name == "Hard Moth" else (await add_player(instance, name)).player
+    read_last = REGULAR if name == "Hard Moth" else IRONMAN
     hiscores.faults.add(Fault(FaultKind.NOT_FOUND, table=HARDCORE))
     hiscores.advance(HOUR)
-    assert (await look(fetcher, moth)).outcome is Outcome.CHANGED
-    assert (await get_player(instance, "Hard Moth")).mode_checked_at == moth.mode_checked_at
-    hiscores.advance(ENOUGH)
-    await check_mode(fetcher, moth.id)
-    assert (await get_player(instance, "Hard Moth")).game_mode is IRONMAN
+
+    async def shown_meanwhile() -> None:
+        await set_row(instance, player, mode_checked_at=seconds(EPOCH + MINUTE))
+
+    report = await look(replace(interrupted(fetcher, shown_meanwhile, read_last), patience_s=0), player)
+    stored = await get_player(instance, name)
+    assert (report.outcome, stored.last_look_at) == (Outcome.DEFERRED, player.last_look_at)
+    # and of who is paused, too
+    await set_row(instance, player, mode_checked_at=null())
+    await pause_player(instance, name)
+    await look(fetcher, player)
+    stored = await get_player(instance, name)
+    assert (stored.game_mode, stored.mode_pending) == ((IRONMAN, None) if name == "Lost Iron" else (HARDCORE, HARDCORE))
 
 
 async def test_where_no_slot_is_left_for_the_other_table_the_fetch_comes_again(
@@ -346,16 +437,45 @@ async def test_a_fetch_of_the_old_table_is_not_stored_after_the_change(
     assert (change.before, change.mode, change.at, change.after) == (HARDCORE, IRONMAN, stored.mode_since, known_until)
 
 
-@pytest.mark.parametrize("prepare", [paused, lambda *given: set_row(*given, flagged_at=1)], ids=["paused", "flagged"])
-async def test_who_is_paused_or_to_be_reviewed_is_not_checked(
-    instance: Instance, fetcher: Fetcher, seen: Seen, hiscores: Simulation, prepare: Callable[..., Awaitable[None]]
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"is_active": False}, "osrsdiff player resume 'Oak'"),
+        ({"flagged_at": 1}, "osrsdiff review show 'Oak'"),
+        ({"username": "oak~1", "is_active": False}, "rename it"),
+        ({"username": "oak~1"}, "rename it"),
+    ],
+)
+async def test_who_can_not_be_checked_is_refused_at_once_and_where_it_waited(
+    instance: Instance, fetcher: Fetcher, seen: Seen, hiscores: Simulation, row: dict[str, Any], words: str
 ) -> None:
     player = await seen("Oak")
-    await prepare(instance, player)
+    await set_row(instance, player, **row)
+    with pytest.raises(UserError, match=words):
+        await enqueue_check(instance, await get_player(instance, row.get("username", "Oak")))
     hiscores.requests.clear()
     report = await check(fetcher, player)
     assert (report.verdict, report.requests, hiscores.requests.total()) == (None, 0, 0)
-    assert "oak is" in (report.message or "")
+    assert words in (report.message or "")
+
+
+async def test_a_check_takes_no_more_requests_than_is_said(fetcher: Fetcher, seen: Seen, hiscores: Simulation) -> None:
+    player = await seen("Dead Vow", checks=True)
+    hiscores.advance(3 * HOUR)
+    assert (await check(fetcher, player)).requests == MOST_REQUESTS
+
+
+async def test_a_first_look_of_long_ago_is_one_again(
+    instance: Instance, fetcher: Fetcher, seen: Seen, hiscores: Simulation
+) -> None:
+    player = await seen("Dead Vow", checks=True)
+    hiscores.advance(3 * HOUR)
+    assert (await check(fetcher, player)).pending is IRONMAN
+    hiscores.advance(48 * HOUR)
+    again = await check(fetcher, player)
+    assert (again.pending, again.second_look_at) == (IRONMAN, hiscores.now() + SECOND_LOOK_AFTER)
+    hiscores.advance(ENOUGH)
+    assert (await check(fetcher, player)).changed_from is HARDCORE
 
 
 async def test_a_check_without_a_slot_says_so(fetcher: Fetcher, seen: Seen) -> None:
@@ -391,8 +511,8 @@ def interrupted(fetcher: Fetcher, act: Callable[[], Awaitable[None]], at: GameMo
 # --- tasks
 
 
-def context(instance: Instance, fetcher: Fetcher, name: str, task_id: str) -> Context:
-    message = SimpleNamespace(task_name=name, task_id=task_id, labels={})
+def context(instance: Instance, fetcher: Fetcher, name: str, task_id: str, **labels: str) -> Context:
+    message = SimpleNamespace(task_name=name, task_id=task_id, labels=labels)
     return cast(Context, SimpleNamespace(message=message, state=SimpleNamespace(instance=instance, fetcher=fetcher)))
 
 
@@ -428,6 +548,47 @@ async def test_one_player_is_checked_on_demand(instance: Instance, fetcher: Fetc
     assert (document["mode"], document["verdict"], document["requests"]) == (HARDCORE.value, Verdict.FIRST.value, 3)
     assert (await enqueue_check(instance, player)).joined is False
     assert await check_outcome(instance, "no such task", 0.01) is None
+
+
+@pytest.mark.parametrize("spare", [False, True])
+async def test_a_check_among_many_takes_what_nobody_else_does(
+    instance: Instance, fetcher: Fetcher, seen: Seen, spare: bool
+) -> None:
+    class Budget:
+        async def take(self) -> None:
+            raise Deferred("of the beats' slots")
+
+        async def take_spare(self, _patience_s: float) -> None:
+            raise Deferred("of the spare ones")
+
+    player = await seen("Oak")
+    queued = await enqueue_check(instance, player, spare=spare)
+    [*_, (_, sent)] = await instance.redis.xrange(f"{instance.prefix}queue")
+    assert (SPARE.encode() in sent[b"data"]) is spare
+    labels = {SPARE: "yes"} if spare else {}
+    given = context(
+        instance,
+        replace(fetcher, budget=cast(RequestBudget, Budget())),
+        CHECK_MODE_TASK,
+        queued.task_id,
+        **labels,
+    )
+    document = await worker.check_game_mode_task(player.id, given)
+    assert document is not None
+    assert document["message"] == ("of the spare ones" if spare else "of the beats' slots")
+
+
+async def test_the_job_goes_on_after_a_fault_of_the_database(
+    instance: Instance, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise DatabaseUnreachable("gone")
+
+    task_id = await jobs.run_job(instance, CHECK_MODES_TASK)
+    monkeypatch.setattr(jobs, "run_mode_checks", away)
+    monkeypatch.setattr(worker, "_AGAIN_AFTER_S", 0.0)
+    await worker.check_game_mode_downgrades_task(context(instance, fetcher, CHECK_MODES_TASK, task_id))
+    assert await queued(instance) == 2
 
 
 async def queued(instance: Instance) -> int:

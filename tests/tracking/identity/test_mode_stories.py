@@ -129,7 +129,7 @@ STAYING = {
     ),
     "an old answer of main": stays("Iron Steady", IRONMAN, stale(REGULAR), Check(name="Iron Steady", mode=IRONMAN)),
     "the own table forgets somebody for a moment": stays(
-        "Iron Steady", IRONMAN, gone(IRONMAN), Check(name="Iron Steady", mode=IRONMAN, pending=REGULAR), Well()
+        "Iron Steady", IRONMAN, gone(IRONMAN), Check(name="Iron Steady", mode=IRONMAN), Well()
     ),
     "main forgets somebody for a moment": stays(
         "Iron Steady", IRONMAN, gone(REGULAR), Check(name="Iron Steady", mode=IRONMAN), Well()
