@@ -19,13 +19,15 @@ OsrsdiffError
 │   ├── ModeCheckRefused       the game mode of who is paused or flagged
 │   ├── NotAMember
 │   ├── NothingToReview
-│   ├── NothingToUndo          the player has its name since ever
+│   ├── NothingToUndo          the player has its name since ever, or since a split
 │   ├── PlayerArchived         nobody knows what the player is called now
 │   ├── PlayerExists
 │   ├── PlayerNotFound
 │   ├── PlayersNotFound
 │   ├── RenameRefused          what is known of two players can't be of one
+│   │   └── SplitRefused       nor may they be made one by a split; nothing was done
 │   ├── ReviewRefused          it can't be decided so
+│   ├── SameName               whom a split renames can't have the name that stays with the other one
 │   └── TokenNotFound
 ├── SetupError                 this process can't start or go on as configured; a person must act
 │   ├── ConfigError
@@ -203,11 +205,20 @@ class MetricNotFound(UserError):
 
 
 class NothingToUndo(UserError):
-    """No change of the player's name stands that could be taken back."""
+    """No change of the player's name stands that could be taken back.
 
-    def __init__(self, display_name: str) -> None:
+    `split_from`: what it was called until it was split off, where that is the newest change; None else.
+    """
+
+    def __init__(self, display_name: str, split_from: str | None = None) -> None:
         self.display_name = display_name
-        super().__init__(f"{display_name} was never given another name here, or it was taken back: nothing to undo.")
+        self.split_from = split_from
+        super().__init__(
+            f"{display_name} was never given another name here, or it was taken back: nothing to undo."
+            if split_from is None
+            else f"{display_name} has its name since a split, which is not undone like a name. Where both are one "
+            f"player after all: osrsdiff player rename {display_name!r} {split_from!r} --force"
+        )
 
 
 class PlayerArchived(UserError):
@@ -217,7 +228,7 @@ class PlayerArchived(UserError):
         self.display_name = display_name
         super().__init__(
             f"{display_name} can't be fetched: nobody knows what the player is called now. "
-            "Give it its name first: rename it."
+            f"To give it its name, rename it: osrsdiff player rename {display_name!r} NEW_NAME"
         )
 
 
@@ -263,8 +274,37 @@ class RenameRefused(UserError):
         super().__init__(f"{before} can't be made {after}: {'; '.join(reasons)}.{insist}")
 
 
+class SplitRefused(RenameRefused):
+    """A split after which the player of before can't be called as wanted; nothing was done.
+
+    `refused`: why not. `archived`: what the player would be called after the split alone.
+    """
+
+    def __init__(self, refused: RenameRefused, archived: str) -> None:
+        super().__init__(refused.before, refused.after, refused.reasons, may_force=refused.may_force)
+        self.archived = archived
+        insist = (
+            f" Split it alone: osrsdiff review split {self.before!r}; then, where you know better: "
+            f"osrsdiff player rename {archived!r} {self.after!r} --force"
+        )
+        reasons = "; ".join(self.reasons)
+        self.args = (
+            f"{self.before} can't be made {self.after}: {reasons}. Nothing was done.{insist if self.may_force else ''}",
+        )
+
+
 class ReviewRefused(UserError):
     """A review that can't be decided so, or not just now; the message says what to do."""
+
+
+class SameName(UserError):
+    """A split is to rename a player to the name that it has, and that the newcomer is to keep."""
+
+    def __init__(self, display_name: str) -> None:
+        super().__init__(
+            f"{display_name} is what the newcomer goes on being called: give the other name by which the player of "
+            "before goes on, or none."
+        )
 
 
 class TokenNotFound(UserError):

@@ -58,7 +58,7 @@ class Event(Struct, frozen=True):
     detail: Annotated[
         str | None,
         Meta(
-            description="An achievement's measure, a record's period, the game modes before and after, the new name, "
+            description="An achievement's measure, a record's period, the game modes or the names before and after, "
             "why somebody was flagged.",
             examples=["level"],
         ),

@@ -82,9 +82,11 @@ RENAME_REFUSED = Kind(
     "rename-refused",
     409,
     "Can't be one player",
-    "What is known of the two contradicts itself; `detail` has all reasons. `force` does it all the same.",
+    "What is known of the two contradicts itself; `detail` has all reasons, and says whether one may insist.",
 )
-NOTHING_TO_UNDO = Kind("nothing-to-undo", 409, "Nothing to undo", "No change of the player's name stands.")
+NOTHING_TO_UNDO = Kind(
+    "nothing-to-undo", 409, "Nothing to undo", "No change of the name stands; a split is not undone."
+)
 MODE_CHECK_REFUSED = Kind(
     "mode-check-refused", 409, "Can't be checked now", "The player is paused or flagged; resume or review it first."
 )
@@ -204,6 +206,20 @@ def told(error: BaseException) -> str:
     if isinstance(error, errors.PlayerNotFound):
         hint = "" if error.now_called is None else f" Who was called so is {error.now_called!r} now."
         return f"No tracked player is called {error.username[:40]!r}.{hint}"
+    if isinstance(error, errors.SplitRefused):
+        insist = f" Split it without `renamed_to`; then, where you know better, rename {error.archived!r} with `force`."
+        reasons = f"{error.before} can't be made {error.after}: {'; '.join(error.reasons)}."
+        return f"{reasons} Nothing was done.{insist if error.may_force else ''}"
+    if isinstance(error, errors.NothingToUndo) and error.split_from is not None:
+        return (
+            f"{error.display_name} has its name since a split, which is not undone like a name. Where both are one "
+            f"player after all, rename it to {error.split_from!r} with `force`."
+        )
+    if isinstance(error, errors.PlayerArchived):
+        return (
+            f"{error.display_name} can't be fetched: nobody knows what the player is called now. "
+            "To give it its name, rename it."
+        )
     if isinstance(error, errors.RenameRefused):
         insist = " Where you know better, insist: send `force`." if error.may_force else ""
         return f"{error.before} can't be made {error.after}: {'; '.join(error.reasons)}.{insist}"

@@ -42,7 +42,7 @@ class NameChange(Struct, frozen=True):
     """A name that a player was given."""
 
     before: Annotated[str, Meta(description="What it was called until then.", examples=["Lynx Titan"])]
-    after: Annotated[str, Meta(description="The name it was given, canonical.", examples=["fern gully"])]
+    after: Annotated[str, Meta(description="The name it was given.", examples=["Fern Gully"])]
     at: Annotated[Time, Meta(description="When it was given here; in the game that was before.")]
     merged: Annotated[
         bool, Meta(description="Whether somebody was tracked under the new name and is one with the player since.")

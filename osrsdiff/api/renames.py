@@ -22,7 +22,7 @@ async def rename_player(call: Call[Nothing, schemas.RenamePlayer]) -> Reply[sche
 
     Where the new name is tracked too, the two become one: the history of the first, then that of the second from its
     first look on; they are in each other's groups. That is refused, with all reasons, where the histories contradict
-    each other: metrics that fell, more gained than anybody gains in the time between, both seen playing at once. With
+    each other: metrics that fell, more gained than anybody gains in the time between, both seen at once. With
     `force` it is done all the same, and looks that don't fit are kept by an archived player. Another spelling of the
     name changes only what is shown.
     """
@@ -38,7 +38,8 @@ async def undo_rename(call: Call[Nothing, Nothing]) -> Reply[schemas.PlayerRenam
     """Takes back the newest change of a player's name that stands, also after further looks.
 
     Two players who became one are two again: what was seen from the join on is the second one's. What was seen under a
-    name that nobody else was tracked under goes to a new player of that name, who is paused.
+    name that nobody else was tracked under goes to a new player of that name, who is paused. A split is not
+    taken back like a name: where both are one player after all, rename the archived one to the other's, with `force`.
     """
     undone = await tracking.undo(call.instance, call.username)
     return Reply(renamed_document(undone, undone_in_words(undone)))
@@ -70,7 +71,7 @@ def names_document(player: Player, changes: Iterable[NameChange]) -> schemas.Nam
         [
             schemas.NameChange(
                 before=one.before_display,
-                after=one.after,
+                after=one.after_display,
                 at=one.at,
                 merged=one.was_merged,
                 joined_at=one.joined_at,
@@ -92,7 +93,7 @@ def renamed_in_words(renamed: Renamed) -> str:
     else:
         at = f"{renamed.joined_at:%Y-%m-%d %H:%M} UTC"
         said = f"{renamed.before} and {now} are one player now, joined at the look of {at}."
-    kept = f" Looks that did not fit are kept by {renamed.apart}." if renamed.apart else ""
+    kept = f" Looks that did not fit are kept by {renamed.apart_display}." if renamed.apart else ""
     return said + kept + _later(renamed)
 
 
@@ -102,7 +103,7 @@ def undone_in_words(undone: Renamed) -> str:
     if undone.apart is None:
         return said + _later(undone)
     paused = "" if undone.was_merged else ", who is paused"
-    return f"{said} What was seen since then is that of {undone.apart}{paused}." + _later(undone)
+    return f"{said} What was seen since then is that of {undone.apart_display}{paused}." + _later(undone)
 
 
 def _later(renamed: Renamed) -> str:

@@ -1,7 +1,7 @@
 """The JSON of reviews. As in `schemas`, the OpenAPI document is made from the types that validate."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -31,12 +31,14 @@ class ReviewsQuery(Request, frozen=True):
 class DecideReview(Request, frozen=True):
     """How a player's review is to end."""
 
+    EXAMPLE: ClassVar = {"action": "split", "renamed_to": "Fern Gully"}
+
     action: Annotated[
         Action,
         Meta(
             description="`accept`: it is the same player. `split`: from then on it is somebody else, who becomes a "
             "player of this name; what was seen before is kept under an archived name. `discard`: what was seen from "
-            "then on is thrown away."
+            "then on is thrown away, which is refused where it is the game mode that can't be."
         ),
     ]
     renamed_to: (
@@ -44,7 +46,7 @@ class DecideReview(Request, frozen=True):
             Username,
             Meta(
                 description="With `split`: how the player of before is called now, and tracked on. Where that name is "
-                "tracked already, the two become one."
+                "tracked already, the two become one; where it can't be given, nothing is done."
             ),
         ]
         | UnsetType

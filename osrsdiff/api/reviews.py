@@ -13,7 +13,9 @@ from osrsdiff.api.pages import leading_on
 from osrsdiff.api.parsing import or_none
 from osrsdiff.api.problems import Refused
 from osrsdiff.api.review_schemas import Action
+from osrsdiff.errors import InvalidUsername, SameName
 from osrsdiff.game.reviews import Resolution
+from osrsdiff.game.usernames import canonical
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.reviews import Review
 from osrsdiff.tracking import reviews as tracking
@@ -49,11 +51,15 @@ async def player_reviews(call: Call[Nothing, Nothing]) -> Reply[schemas.PlayerRe
 async def decide_review(call: Call[Nothing, schemas.DecideReview]) -> Reply[schemas.ReviewDecided]:
     """Ends the review that a player is flagged for. Records and achievements are reckoned anew within minutes.
 
+    Where what was discarded was the new owner's, the next look flags the player again: split then. A split with
+    `renamed_to` is refused as renaming by itself is, with all reasons, and then nothing is done: split without it, and
+    rename the archived player, with `force` where you know better.
+
     Where two decide the same at once, both are told so.
     """
     action, renamed_to = call.body.action, or_none(call.body.renamed_to)
     if action is Action.SPLIT:
-        decided = await tracking.split(call.instance, call.username, renamed_to=renamed_to)
+        decided = await _split(call, renamed_to)
     elif renamed_to is not None:
         raise Refused(
             problems.INVALID_FIELD, f"renamed_to: {action} renames nobody, only split does.", field="renamed_to"
@@ -61,6 +67,18 @@ async def decide_review(call: Call[Nothing, schemas.DecideReview]) -> Reply[sche
     else:
         decided = await _DECIDE[action](call.instance, call.username)
     return Reply(decided_document(decided))
+
+
+async def _split(call: Call[Nothing, schemas.DecideReview], renamed_to: str | None) -> Decided:
+    try:
+        if renamed_to is not None:
+            canonical(renamed_to)
+    except InvalidUsername as error:
+        raise Refused(problems.INVALID_USERNAME, str(error), field="renamed_to") from error
+    try:
+        return await tracking.split(call.instance, call.username, renamed_to=renamed_to)
+    except SameName as error:
+        raise Refused(problems.INVALID_FIELD, f"renamed_to: {error}", field="renamed_to") from error
 
 
 def page_document(page: ReviewPage) -> schemas.ReviewPage:
@@ -86,11 +104,11 @@ def decided_document(decided: Decided) -> schemas.ReviewDecided:
         apart=player_document(decided.apart) if decided.apart else None,
         review=review_document(named, decided.review),
         scheduled=decided.scheduled,
-        message=_words(decided),
+        message=decided_in_words(decided),
     )
 
 
-def _words(decided: Decided) -> str:
+def decided_in_words(decided: Decided) -> str:
     """What was decided, and what comes of it."""
     name, at = (decided.apart or decided.player).display_name, decided.review.flagged_at.astimezone(UTC)
     match decided.review.resolution:
@@ -103,8 +121,6 @@ def _words(decided: Decided) -> str:
             told = f"{name} is somebody else from {at:%Y-%m-%d %H:%M} UTC on. What was seen before {kept}."
         case _:
             told = f"{name} is the same player; the flag has ended."
-    if decided.not_renamed is not None:
-        told += f" {decided.player.display_name} could not be renamed: {decided.not_renamed}"
     return told if decided.scheduled else f"{told} {_LATER}"
 
 

@@ -254,7 +254,7 @@ ROUTES: tuple[Route, ...] = (
           access=READ, query=Nothing, body=Nothing, answer=PlayerReviews),
     route("POST", f"{PLAYER}/review", reviews.decide_review, summary="Decide a player's review",
           access=ADMIN, query=Nothing, body=DecideReview, answer=ReviewDecided,
-          problems=(NOTHING_TO_REVIEW, REVIEW_REFUSED)),
+          problems=(NOTHING_TO_REVIEW, REVIEW_REFUSED, RENAME_REFUSED)),
     route("GET", "/feed.atom", feeds.all_feed, summary="The newest events as a feed",
           access=READ, query=FeedQuery, body=Nothing, answer=bytes, media_type=ATOM),
     route("GET", "/players/{username}/feed.atom", feeds.player_feed, summary="A player's newest events as a feed",

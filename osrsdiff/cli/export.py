@@ -13,6 +13,7 @@ from osrsdiff.cli.frame import Command
 from osrsdiff.cli.inputs import JSON
 from osrsdiff.cli.instances import on_instance
 from osrsdiff.cli.wording import counted
+from osrsdiff.errors import FileNotUsable
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.transfer.exporting import Exported, Wanted, export_file, export_lines
 from osrsdiff.tracking.transfer.reading import Format
@@ -80,8 +81,8 @@ def _format(target: Path, given: str | None) -> Format:
     form = Format(given) if given else format_named(target.name)
     if form is None:
         raise click.BadParameter(
-            f"{target.name!r} does not say which format it is to be: end it in .jsonl, .jsonl.gz, .zip, .sqlite, "
-            "or give --format.",
+            f"{target.name!r} does not say which format it is to be: end it in .jsonl or .jsonl.gz, .zip "
+            "(CSV), .sqlite or .db, or give --format.",
             param_hint="--output",
         )
     return form
@@ -110,8 +111,13 @@ def _stream(wanted: Wanted, form: str | None, *, as_json: bool) -> None:
     async def work(instance: Instance) -> Exported:
         return await export_lines(instance, wanted, sys.stdout.buffer.write, now=datetime.now(UTC))
 
-    done = on_instance(work, attached=False)
-    sys.stdout.buffer.flush()
+    try:
+        done = on_instance(work, attached=False)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FileNotUsable(f"Standard output can't be written: {error.strerror}.") from error
     output.note(f"{_told(done)}.")
 
 

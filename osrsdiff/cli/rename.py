@@ -38,7 +38,8 @@ def rename(old: str, new: str, force: bool, as_json: bool) -> None:
 def undo_rename(name: str, as_json: bool) -> None:
     """Take back the newest change of a player's name.
 
-    Two players who became one are two again. What was seen under the name that goes stays with that name.
+    Two players who became one are two again. What was seen under the name that goes stays with that name. A
+    split is not taken back like a name: `rename` the archived player to the name it had, with --force.
     """
     _change(partial(renames.undo, name=name), undone_in_words, as_json=as_json)
 
@@ -57,7 +58,7 @@ def names(name: str, as_json: bool) -> None:
     if not changes:
         output.note("No other name is known.")
         return
-    rows = [(wording.local(one.at, now), one.before_display, one.after, _how(one, now)) for one in changes]
+    rows = [(wording.local(one.at, now), one.before_display, one.after_display, _how(one, now)) for one in changes]
     tables.print_table(("Renamed", "From", "To", ""), rows, wrapped=("",))
 
 

@@ -7,7 +7,7 @@ import click
 from rich.text import Text
 
 from osrsdiff.api import reviews as documents
-from osrsdiff.cli import asking, exits, output, tables, wording
+from osrsdiff.cli import asking, output, tables, wording
 from osrsdiff.cli.frame import Commands
 from osrsdiff.cli.inputs import AFTER, JSON
 from osrsdiff.cli.instances import on_instance
@@ -79,7 +79,8 @@ def split(name: str, renamed_to: str | None, as_json: bool) -> None:
     """Decide that it is somebody else from the flagged look on.
 
     Who that is keeps the name and the schedule, as a new player. What was seen before stays with the old one, who is
-    paused under an archived name such as "lynx titan~1", or goes on with --renamed-to.
+    paused under an archived name such as "lynx titan~1", or goes on with --renamed-to. Where
+    that name can't be given, nothing is done.
     """
     _decide(lambda instance: tracking.split(instance, name, renamed_to=renamed_to), as_json=as_json)
 
@@ -89,7 +90,11 @@ def split(name: str, renamed_to: str | None, as_json: bool) -> None:
 @asking.YES
 @JSON
 def discard(name: str, yes: bool, as_json: bool) -> None:
-    """Throw away what was seen from the flagged look on. This can't be undone."""
+    """Throw away what was seen from the flagged look on. This can't be undone.
+
+    For what the hiscores got wrong: where the owner really changed, the next look flags the player again; `split` then.
+    Not where it is the game mode that can't be: that takes `accept` or `split`.
+    """
     if not yes:
         question = f"Throw away what was seen of {name} from the flagged look on? This can't be undone."
         asking.ask(question, otherwise="Discarding deletes looks")
@@ -98,12 +103,10 @@ def discard(name: str, yes: bool, as_json: bool) -> None:
 
 def _decide(decide: Callable[[Instance], Coroutine[object, object, Decided]], *, as_json: bool) -> None:
     decided = on_instance(decide)
-    document = documents.decided_document(decided)
     if as_json:
-        output.print_json(document)
+        output.print_json(documents.decided_document(decided))
     else:
-        tables.print_line(document.message)
-    click.get_current_context().exit(exits.NOT_DONE if decided.not_renamed else 0)
+        tables.print_line(documents.decided_in_words(decided))
 
 
 def _print_page(page: ReviewPage, now: datetime, *, everything: bool) -> None:
@@ -152,7 +155,8 @@ def _print_review(player: Player, one: ReviewShown, now: datetime) -> None:
         if len(one.moved) > _MOST_SHOWN:
             output.note(f"{wording.counted(len(one.moved) - _MOST_SHOWN, 'metric')} more: --json")
     if found.resolution is None:
-        output.note(f"Decide with: osrsdiff review accept|split|discard {player.display_name!r}")
+        ways = "accept|split" if found.why is Why.IMPOSSIBLE_MODE else "accept|split|discard"
+        output.note(f"Decide with: osrsdiff review {ways} {player.display_name!r}")
 
 
 def _ended(one: ReviewShown, now: datetime) -> str:

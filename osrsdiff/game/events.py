@@ -10,7 +10,7 @@ from osrsdiff.game.achievements import Reached
 from osrsdiff.game.levels import level_at, level_for_xp
 from osrsdiff.game.metrics import OVERALL, MetricKind, kind_of, name_of
 from osrsdiff.game.modes import GameMode
-from osrsdiff.game.records import Record
+from osrsdiff.game.records import Record, RecordPeriod
 from osrsdiff.game.snapshots import Difference, Reading
 from osrsdiff.game.thresholds import Measure, Rule, counted_in
 
@@ -31,7 +31,7 @@ class EventKind(StrEnum):
     MODE_CHANGE = "mode_change"
     """`detail`: the game modes before and after, as `mode_detail` writes them."""
     NAME_CHANGE = "name_change"
-    """`detail`: the new name."""
+    """`detail`: the names before and after, as `name_detail` writes them."""
     FLAGGED = "flagged"
     """`detail`: why."""
 
@@ -119,12 +119,33 @@ def title(event: Event) -> str:
         case EventKind.MODE_CHANGE:
             return mode_title(event.detail or "")
         case EventKind.NAME_CHANGE:
-            return f"now called {event.detail}"
+            return name_title(event.detail or "")
         case EventKind.FLAGGED:
             return f"flagged for review: {event.detail}"
 
 
+def is_told(event: Event) -> bool:
+    """Whether the event has all that its title says; one that comes from elsewhere may lack some."""
+    has_values = None not in (event.metric, event.value, event.before)
+    match event.kind:
+        case EventKind.FIRST_SEEN | EventKind.NOT_FOUND:
+            return True
+        case EventKind.LEVEL_UP:
+            return has_values
+        case EventKind.ACHIEVEMENT:
+            return None not in (event.metric, event.value) and event.detail in _MEASURES
+        case EventKind.RECORD:
+            return has_values and event.detail in _PERIODS
+        case EventKind.MODE_CHANGE:
+            before, _, mode = (event.detail or "").partition(_BETWEEN_MODES)
+            return before in _MODES and mode in _MODES
+        case EventKind.NAME_CHANGE | EventKind.FLAGGED:
+            return bool(event.detail)
+
+
+_MEASURES, _PERIODS, _MODES = (frozenset(kinds) for kinds in (Measure, RecordPeriod, GameMode))
 _BETWEEN_MODES = " to "
+_BETWEEN_NAMES = " -> "  # "to" may be a word of a name
 
 
 def mode_detail(before: GameMode, mode: GameMode) -> str:
@@ -139,6 +160,17 @@ def mode_title(detail: str) -> str:
         return "hardcore died, now an ironman"
     now = "an ironman" if mode == GameMode.IRONMAN else mode.replace("_", " ")
     return f"left {before.replace('_', ' ')}, now {now}"
+
+
+def name_detail(before: str, name: str) -> str:
+    """What an event of a change of name has as its detail: Pebble Wick -> Cobble Wick, as they are spelled."""
+    return f"{before}{_BETWEEN_NAMES}{name}"
+
+
+def name_title(detail: str) -> str:
+    """What such a detail says: Pebble Wick is now called Cobble Wick. One from elsewhere may have the new name only."""
+    before, _, name = detail.rpartition(_BETWEEN_NAMES)
+    return f"{before} is now called {name}" if before else f"now called {name}"
 
 
 def when(event: Event) -> str:

@@ -5,7 +5,6 @@ Bounds are such that no honest player passes them; what lies within them may sti
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from msgspec import Struct
 
@@ -32,25 +31,10 @@ class End(Struct, frozen=True):
     values: Mapping[str, int | None]
 
 
-class Why(StrEnum):
-    """What speaks against two histories being one."""
-
-    FELL = "fell"
-    TOO_MUCH = "too_much"
-    OVERLAP = "overlap"
-    FLAGGED = "flagged"
-
-
-class Contradiction(Struct, frozen=True):
-    """A reason, in words that go on behind a colon or a semicolon."""
-
-    why: Why
-    words: str
-
-
-def contradictions(earlier: End, later: End) -> list[Contradiction]:
+def contradictions(earlier: End, later: End) -> list[str]:
     """What can't be if `later`, the first that is known of one name, is what became of `earlier`, the last of another.
 
+    In words that go on behind a colon or a semicolon: what fell, then what rose by too much; empty where all can be.
     Metrics that are unknown on either side say nothing. Scores that pile up and are handed in at once, such as clues,
     have no bound; xp and kills have.
     """
@@ -62,10 +46,9 @@ def contradictions(earlier: End, later: End) -> list[Contradiction]:
     hours = max(later.at - earlier.at, timedelta(0)) / timedelta(hours=1)
     found = []
     if fell := [one for one in both if one[2] < one[1] and not may_fall(one[0])]:
-        found.append(Contradiction(Why.FELL, f"{_counted(fell)} fell: {_listed(fell)}"))
+        found.append(f"{_counted(fell)} fell: {_listed(fell)}")
     if rose := [one for one in both if one[2] - one[1] > _most(one[0], hours)]:
-        words = f"{_counted(rose)} rose by more than anybody gains in {_span(hours)}: {_listed(rose)}"
-        found.append(Contradiction(Why.TOO_MUCH, words))
+        found.append(f"{_counted(rose)} rose by more than anybody gains in {_span(hours)}: {_listed(rose)}")
     return found
 
 
@@ -93,7 +76,9 @@ def _listed(found: list[tuple[str, int, int]]) -> str:
 
 
 def _span(hours: float) -> str:
-    """How long, in words: 40 minutes, 5 hours, 12 days."""
-    if hours < 1:
-        return f"{hours * 60:.0f} minutes"
-    return f"{hours:.0f} hours" if hours < 48 else f"{hours / 24:.0f} days"
+    """How long, in words: 40 minutes, 1 hour, 12 days."""
+    if round(hours * 60) < 60:
+        count, unit = round(hours * 60), "minute"
+    else:
+        count, unit = (round(hours), "hour") if hours < 48 else (round(hours / 24), "day")
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

@@ -23,38 +23,16 @@ needs: up to the last step rows here are only added to. See `Merge.batch`.
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import msgspec
 
-from osrsdiff.game.merged import NOTHING_KNOWN, Batch, Known, Look, Put, Row, look_of, look_of_state
-from osrsdiff.game.snapshots import Change, Reading, Sheet, State, Unranked, is_other_total
+from osrsdiff.game.merged import NOTHING_KNOWN, Batch, Known, Look, Put, Row, look_of
+from osrsdiff.game.newest_sheet import and_more, led_by, moved_on
+from osrsdiff.game.sides import Ahead, Side, ahead_of, differs, is_same, later
+from osrsdiff.game.snapshots import Change, Reading, Sheet, State
 
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(slots=True)
-class _Side:
-    """One of the two histories: what it knows so far, and which of it is known otherwise from the other one.
-
-    `own`: the metrics that its looks at the whole sheet have shown.
-    """
-
-    sheet: dict[str, Reading] = field(default_factory=dict)
-    own: set[str] = field(default_factory=set)
-    loose: set[str] = field(default_factory=set)
-    whole_at: datetime | None = None
-
-    def copy(self) -> "_Side":
-        """The same, to go on from."""
-        return _Side(dict(self.sheet), set(self.own), set(self.loose), self.whole_at)
-
-
-@dataclass(slots=True)
-class _Ahead:
-    look: Look
-    row: Row | None
 
 
 class Merge:
@@ -76,12 +54,13 @@ class Merge:
         self._changed_at = dict(known.seen_at)
         self._last_at = known.last_at
         self._taken_at = known.last_at
-        self._here = _Side(dict(known.sheet), set(known.own), set(), known.whole_at)
-        self._file = _Side()
+        self._partial_at: datetime | None = None
+        self._here = Side(dict(known.sheet), set(known.own), set(), known.whole_at)
+        self._file = Side()
         self.file_at: datetime | None = None
         """The file's newest look so far that counts as one."""
         self._newer: dict[str, Reading] = {}
-        self._ahead = _ahead(known)
+        self._ahead = ahead_of(known)
         self._puts: list[Put] = []
 
     @property
@@ -96,7 +75,7 @@ class Merge:
         """
         merge = self.copy()
         merge._state, merge._leads_whole = known.state, known.leads_whole
-        merge._ahead = deque(one for one in _ahead(known) if self._last_at is None or one.look.at > self._last_at)
+        merge._ahead = deque(one for one in ahead_of(known) if self._last_at is None or one.look.at > self._last_at)
         merge._puts, merge.rows = [], 0
         return merge
 
@@ -105,7 +84,7 @@ class Merge:
         merge = Merge(NOTHING_KNOWN)
         merge.rows, merge.known, merge.stored, merge.unchanged = self.rows, self.known, self.stored, self.unchanged
         merge._state, merge._leads_whole = self._state, self._leads_whole
-        merge._last_at, merge._taken_at = self._last_at, self._taken_at
+        merge._last_at, merge._taken_at, merge._partial_at = self._last_at, self._taken_at, self._partial_at
         merge._now, merge._seen_at, merge._newer = dict(self._now), dict(self._seen_at), dict(self._newer)
         merge._changed_at = dict(self._changed_at)
         merge._here, merge._file, merge.file_at = self._here.copy(), self._file.copy(), self.file_at
@@ -180,10 +159,10 @@ class Merge:
         self._file.sheet.update(look.readings)
         self._file.whole_at = look.at if look.is_whole else self._file.whole_at
         for metric in look.readings:
-            self._settle(self._file, metric)
+            self._file.settle(metric, self._now)
         self.file_at = look.at
 
-    def _see(self, look: Look, side: _Side, stored: Row | None = None) -> Put | None:
+    def _see(self, look: Look, side: Side, stored: Row | None = None) -> Put | None:
         """What the look comes to, None where it is not to be stored, or stands so already."""
         told = dict(look.readings)
         if look.is_whole:
@@ -191,7 +170,7 @@ class Merge:
         changes = [
             Change(metric, self._now.get(metric), reading)
             for metric, reading in told.items()
-            if _differs(metric, self._now.get(metric), reading)
+            if differs(metric, self._now.get(metric), reading)
         ]
         row = Row(
             look.at,
@@ -206,65 +185,56 @@ class Merge:
             self._taken_at = look.at
         return None if row == stored or (stored is None and put.is_empty) else put
 
-    def _has_fall(self, look: Look, side: _Side, changes: list[Change], stored: Row | None) -> bool:
+    def _has_fall(self, look: Look, side: Side, changes: list[Change], stored: Row | None) -> bool:
         """As it was noted where it comes from, unless anything has come between."""
         if stored is not None or look.is_whole:
             said = stored.readings if stored is not None else look.readings
             if said.keys() == {change.metric for change in changes} and all(
-                _is_same(change.metric, change.before, side.sheet.get(change.metric)) for change in changes
+                is_same(change.metric, change.before, side.sheet.get(change.metric)) for change in changes
             ):
                 return stored.has_fall if stored is not None else look.has_fall
         return any(change.fell for change in changes)
 
-    def _previous(self, look: Look, side: _Side, changes: list[Change]) -> datetime | None:
+    def _previous(self, look: Look, side: Side, changes: list[Change]) -> datetime | None:
         """The newest look by which nothing of what changed had changed yet."""
         times = []
+        before = None if look.previous_at == self._partial_at else look.previous_at
         for change in changes:
             if change.before is None:
                 continue
             seen, own = self._shown_at(change.metric), side.sheet.get(change.metric)
             stood = self._changed_at.get(change.metric)
-            if look.previous_at is not None and stood is not None and stood <= look.previous_at:
+            if before is not None and stood is not None and stood <= before:
                 # as a fetch takes it: the look before showed what was known
-                seen = (
-                    _later(seen, look.previous_at)
-                    if own is None or _is_same(change.metric, change.before, own)
-                    else seen
-                )
+                seen = later(seen, before) if own is None or is_same(change.metric, change.before, own) else seen
             times.append(seen)
         known = [at for at in times if at is not None]
-        return min(known) if known else _later(self._last_at, look.previous_at)
+        return min(known) if known else later(self._last_at, look.previous_at)
 
     def _shown_at(self, metric: str) -> datetime | None:
         """The newest look that showed what is known of the metric."""
         at = self._seen_at.get(metric)
         for side in (self._here, self._file):
             if metric in side.own and metric not in side.loose:
-                at = _later(at, side.whole_at)
+                at = later(at, side.whole_at)
         return at
 
-    def _learn(self, look: Look, side: _Side, told: Mapping[str, Reading], changes: list[Change]) -> None:
+    def _learn(self, look: Look, side: Side, told: Mapping[str, Reading], changes: list[Change]) -> None:
         side.sheet.update(look.readings)
         for change in changes:
             self._now[change.metric] = change.after
             self._changed_at[change.metric] = look.at
         for metric in told:
             self._seen_at[metric] = look.at
-            self._settle(self._here, metric)
-            self._settle(self._file, metric)
+            self._here.settle(metric, self._now)
+            self._file.settle(metric, self._now)
         if look.is_whole:
             side.own.update(look.readings)
             side.loose -= side.own
             side.whole_at = look.at
-        self._last_at = look.at
-
-    def _settle(self, side: _Side, metric: str) -> None:
-        """Notes whether a history knows what is known."""
-        own = side.sheet.get(metric)
-        if own is None or _is_same(metric, self._now.get(metric), own):
-            side.loose.discard(metric)
         else:
-            side.loose.add(metric)
+            self._partial_at = look.at
+        self._last_at = look.at
 
     def _lead(self, look: Look) -> None:
         self.file_at = look.at
@@ -294,76 +264,22 @@ class Merge:
         here = self._state
         leads_here = here is not None and (self.file_at is None or here.looked_at >= self.file_at)
         if newest is not None and (here is None or newest.looked_at > here.looked_at):
-            sheet, looked_at = self._led_by(newest.sheet, is_whole=True), newest.looked_at
+            sheet, looked_at = led_by(newest.sheet, self._now, is_whole=True), newest.looked_at
         elif here is not None and leads_here:
-            led = self._led_by(here.sheet, is_whole=self._leads_whole) if is_last else self._and_more(here.sheet)
-            sheet, looked_at = led, here.looked_at
+            sheet, looked_at = and_more(here.sheet, self._now), here.looked_at
+            if is_last:
+                sheet = led_by(here.sheet, self._now, is_whole=self._leads_whole)
         else:
-            sheet = {**self._kept(here.sheet if here else {}), **self._newer_kept()}
+            sheet = moved_on(here.sheet if here else {}, self._now, self._newer)
             looked_at = self.file_at or self._last_at or _EVER
         kept = [put.row.at for put in puts if not put.is_empty]
         taken_at = self._taken_at if is_last else max(filter(None, [here.taken_at if here else None, *kept]))
         return State(here.version if here else 0, looked_at, taken_at or looked_at, sheet)
 
-    def _led_by(self, sheet: Sheet, *, is_whole: bool) -> dict[str, Reading]:
-        """The newest sheet, with what only other looks know carried forward; after a partial look, as they saw it."""
-        led = {}
-        for metric, reading in self._now.items():
-            newest = sheet.get(metric)
-            if newest is None or newest.value != reading.value:
-                is_hidden = is_whole if newest is None else newest.unranked is Unranked.HIDDEN
-                led[metric] = _carried(reading) if is_hidden else reading
-        return {**{m: r for m, r in led.items() if m not in sheet}, **{m: led.get(m, r) for m, r in sheet.items()}}
 
-    def _and_more(self, sheet: Sheet) -> dict[str, Reading]:
-        return {**{m: _carried(reading) for m, reading in self._now.items() if m not in sheet}, **sheet}
-
-    def _kept(self, sheet: Sheet) -> dict[str, Reading]:
-        """What was the newest sheet, with the values that are known now."""
-        kept = dict(sheet)
-        for metric, reading in self._now.items():
-            before = sheet.get(metric)
-            if before is None or before.value != reading.value:
-                kept[metric] = reading
-        return kept
-
-    def _newer_kept(self) -> dict[str, Reading]:
-        return {m: r for m, r in self._newer.items() if self._now[m].value == r.value}
-
-
-def _ahead(known: Known) -> "deque[_Ahead]":
-    """The looks that are stored, and the last one where it changed nothing."""
-    ahead = deque(_Ahead(look_of(row), row) for row in known.rows)
-    newest_at = known.rows[-1].at if known.rows else known.last_at
-    if known.state is not None and (newest_at is None or known.state.looked_at > newest_at):
-        ahead.append(_Ahead(look_of_state(known.state), None))
-    return ahead
-
-
-def _added(one: _Ahead, added: Mapping[str, Reading], now: Sheet, last_at: datetime | None) -> Row:
+def _added(one: Ahead, added: Mapping[str, Reading], now: Sheet, last_at: datetime | None) -> Row:
     falls = any(Change(metric, now[metric], reading).fell for metric, reading in added.items())
     row = one.row
     if row is None:
         return Row(one.look.at, last_at, falls, False, added)
     return Row(row.at, row.previous_at, row.has_fall or falls, row.is_partial, {**row.readings, **added})
-
-
-def _differs(metric: str, before: Reading | None, after: Reading) -> bool:
-    return before is None or before.value != after.value or is_other_total(metric, before.level, after.level)
-
-
-def _is_same(metric: str, now: Reading | None, own: Reading | None) -> bool:
-    """Whether two histories know the same of a metric."""
-    if now is None or own is None:
-        return now is own
-    return not _differs(metric, now, own)
-
-
-def _carried(known: Reading) -> Reading:
-    return Reading(known.value, None, known.level, Unranked.HIDDEN)
-
-
-def _later(one: datetime | None, other: datetime | None) -> datetime | None:
-    if one is None or other is None:
-        return one or other
-    return max(one, other)

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Executable,
     Integer,
@@ -28,20 +27,19 @@ from sqlalchemy import (
 )
 
 from osrsdiff.errors import Outcome
+from osrsdiff.game.events import KIND_CODES, EventKind
 from osrsdiff.game.levels import level_at
 from osrsdiff.game.merged import Batch, Known, Put, Row
 from osrsdiff.game.snapshots import Reading, State
 from osrsdiff.storage import history, sheets
 from osrsdiff.storage.connection import Connection, Params, Step
 from osrsdiff.storage.dialects import BLOB, ID, SECONDS, OnConflict
+from osrsdiff.storage.each_metric import of_each_metric
 from osrsdiff.storage.epoch import moment, moment_or_none, seconds
 from osrsdiff.storage.metrics import by_id
 from osrsdiff.storage.move_ends import CURRENT_VALUES
 from osrsdiff.storage.sheets import UNRANKED_CODES
-from osrsdiff.storage.tables import changes, metrics, moves, player_states, players, snapshots
-
-SOURCE = "import"
-"""What a player's row in `moves` says while an import has added it and has not come to its end."""
+from osrsdiff.storage.tables import changes, events, metrics, player_states, players, snapshots
 
 _UNRANKED = {code: unranked for unranked, code in UNRANKED_CODES.items()}
 
@@ -50,15 +48,15 @@ _at = bindparam("at", type_=SECONDS)
 _since = bindparam("since", type_=SECONDS)
 
 _of_metric = and_(changes.c.player_id == _player_id, changes.c.metric_id == metrics.c.id)
-_newest_before = (
-    select(func.max(changes.c.taken_at)).where(_of_metric, changes.c.taken_at < _since).correlate(metrics)
-).scalar_subquery()
 _reading = (changes.c.value, changes.c.rank, changes.c.level, changes.c.unranked)
-_BEFORE = select(metrics.c.id, changes.c.taken_at, *_reading).select_from(
-    metrics.join(changes, and_(_of_metric, changes.c.taken_at == _newest_before))
+_BEFORE = select(changes.c.metric_id, changes.c.taken_at, *_reading).select_from(
+    of_each_metric(func.max, changes.c.taken_at < _since)
 )
-_CHANGES = select(metrics.c.id, changes.c.taken_at, *_reading).select_from(
-    metrics.join(changes, and_(_of_metric, changes.c.taken_at >= _since))
+# `in`: else SQLite reads all changes of the player, instead of the last ones of each metric
+_CHANGES = select(changes.c.metric_id, changes.c.taken_at, *_reading).where(
+    changes.c.player_id == _player_id,
+    changes.c.metric_id.in_(select(metrics.c.id)),
+    changes.c.taken_at >= _since,
 )
 # Metrics that looks at the whole sheet have shown: in a history without other looks, which is nearly every one, all.
 _is_whole = or_(snapshots.c.is_partial.is_(None), snapshots.c.is_partial.is_(False))
@@ -118,6 +116,30 @@ _SET_ROW = (
     .values(previous_look_at=bindparam("previous", type_=SECONDS), has_fall=bindparam("falls", type_=Boolean))
 )
 _REMOVE_ROW = delete(snapshots).where(_of_row)
+# What had become known by then is no change any more: its event tells of the change before, which showed the same.
+_moved_at = (
+    select(func.max(changes.c.taken_at))
+    .where(
+        changes.c.player_id == _player_id,
+        changes.c.metric_id == bindparam("metric_id", type_=changes.c.metric_id.type),
+        changes.c.taken_at < _at,
+    )
+    .scalar_subquery()
+)
+_moved_after = select(snapshots.c.previous_look_at).where(
+    snapshots.c.player_id == _player_id, snapshots.c.taken_at == _moved_at
+)
+_MOVE_LEVEL_UP = (
+    update(events)
+    .where(
+        events.c.player_id == _player_id,
+        events.c.metric_id == bindparam("metric_id", type_=events.c.metric_id.type),
+        events.c.at == _at,
+        events.c.kind == KIND_CODES[EventKind.LEVEL_UP],
+        _moved_at.is_not(None),
+    )
+    .values(at=_moved_at, after_at=_moved_after.scalar_subquery())
+)
 _PUT_CHANGE = (
     insert(changes)
     .values({column.name: bindparam(column.name) for column in changes.c})
@@ -150,23 +172,6 @@ _LOOKED = (
 )
 _newest_fall = select(func.max(snapshots.c.taken_at)).where(snapshots.c.player_id == _player_id, snapshots.c.has_fall)
 _FELL = update(players).where(_c.id == _player_id).values(fell_at=_newest_fall.scalar_subquery())
-
-_NOTED = {name: bindparam(name, type_=_c[name].type) for name in (
-    "display_name", "game_mode", "is_active", "fetch_interval_minutes", "created_at", "last_attempt_at", "last_look_at",
-    "last_changed_at", "last_outcome", "failures", "missing_since", "mode_since", "mode_checked_at", "mode_pending",
-    "mode_pending_at", "flagged_at", "fell_at",
-)}  # fmt: skip
-_AS_THERE = update(players).where(_c.id == _player_id).values({**_NOTED, "reckoned_by": null()})
-_ACTIVE = update(players).where(_c.id == _player_id).values(is_active=bindparam("is_active", type_=Boolean))
-_END = delete(moves).where(moves.c.player_id == _player_id, moves.c.source == bindparam("source", type_=Text))
-_MODE = (
-    update(players)
-    .where(
-        _c.id == _player_id,
-        or_(_c.mode_checked_at.is_(None), _c.mode_checked_at < bindparam("mode_checked_at", type_=BigInteger)),
-    )
-    .values({name: _NOTED[name] for name in ("game_mode", "mode_since", "mode_checked_at")})
-)
 
 
 async def known(conn: Connection, player_id: int, since: datetime) -> Known:
@@ -216,38 +221,18 @@ def stored(player_id: int, batch: Batch, ids: Mapping[str, int]) -> list[Step]:
     return [Step(first, row, must_hit=True), *_rows(player_id, batch.puts, ids), *player]
 
 
-def as_there(player_id: int, columns: Mapping[str, object]) -> list[Step]:
-    """The end of a player who was added: its row is that of the file, and the import is over."""
-    row: dict[str, object] = {name: _plain(columns[name]) for name in _NOTED}
-    return [Step(_AS_THERE, {**row, "player_id": player_id}), *ended(player_id)]
-
-
-def active(player_id: int, *, is_active: bool) -> list[Step]:
-    """The end of a player who was added and of whom the file has nothing but looks."""
-    return [Step(_ACTIVE, {"player_id": player_id, "is_active": is_active}), *ended(player_id)]
-
-
-def ended(player_id: int) -> list[Step]:
-    """Forgets that the player is being imported."""
-    return [Step(_END, {"player_id": player_id, "source": SOURCE})]
-
-
-def mode(player_id: int, game_mode: str, since: datetime | None, checked_at: datetime) -> Step:
-    """The game mode, where that was shown to be right later than the one that is here."""
-    row = {"player_id": player_id, "game_mode": game_mode, "mode_since": _plain(since)}
-    return Step(_MODE, {**row, "mode_checked_at": seconds(checked_at)})
-
-
 def _rows(player_id: int, puts: Sequence[Put], ids: Mapping[str, int]) -> list[Step]:
     added = [_row_of(player_id, put.row) for put in puts if put.stored is None]
     gone = [put for put in puts if put.stored is not None and put.is_empty]
     others = [put for put in puts if put.stored is not None and not put.is_empty]
+    removed = [row for put in puts for row in _removed(player_id, put, ids)]
     steps: list[tuple[Executable, Sequence[Params]]] = [
         (_ADD_ROW, added),
         (_SET_ROW, [_setting(player_id, put.row) for put in others]),
-        (_REMOVE_CHANGE, [row for put in puts for row in _removed(player_id, put, ids)]),
+        (_REMOVE_CHANGE, removed),
         (_REMOVE_ROW, [{"player_id": player_id, "at": seconds(put.row.at)} for put in gone]),
         (_PUT_CHANGE, [row for put in puts for row in _changed(player_id, put, ids)]),
+        (_MOVE_LEVEL_UP, removed),
     ]
     return [Step(statement, rows) for statement, rows in steps if rows]
 

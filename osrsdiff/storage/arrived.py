@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import Table, Text, bindparam, exists, insert, literal_column, select, update
+from sqlalchemy import Table, Text, bindparam, exists, insert, literal_column, or_, select
 
 from osrsdiff.game.achievements import Reached
 from osrsdiff.game.events import Event
 from osrsdiff.game.records import PERIOD_CODES, Record
 from osrsdiff.game.thresholds import MEASURE_CODES
 from osrsdiff.storage import events as events_table
+from osrsdiff.storage import reviews as reviews_table
 from osrsdiff.storage.connection import Connection, Params, Step
 from osrsdiff.storage.dialects import ID, SECONDS, OnConflict
 from osrsdiff.storage.epoch import seconds
@@ -70,24 +71,17 @@ _NAME_CHANGE = (
     .values({column.name: bindparam(column.name) for column in name_changes.c if column.name != "id"})
     .inline()
 )
-_REVIEW = (
-    insert(reviews)
-    .values({column.name: bindparam(column.name) for column in reviews.c if column.name != "id"})
-    .inline()
-)
 _player_id = bindparam("player_id", type_=ID)
-_FLAGGED = (
-    update(players)
-    .where(
-        players.c.id == _player_id,
-        players.c.flagged_at.is_(None),
-        exists(literal_column("1")).where(
-            reviews.c.player_id == players.c.id,
-            reviews.c.flagged_at == bindparam("flagged_at", type_=SECONDS),
-            reviews.c.resolved_at.is_(None),
-        ),
-    )
-    .values(flagged_at=bindparam("flagged_at", type_=SECONDS))
+_reviewed = {column.name: bindparam(column.name, type_=column.type) for column in reviews.c if column.name != "id"}
+# A player has at most one open review.
+_REVIEW = insert(reviews).from_select(
+    list(_reviewed),
+    select(*_reviewed.values()).where(
+        or_(
+            _reviewed["resolved_at"].is_not(None),
+            ~exists(literal_column("1")).where(reviews.c.player_id == _player_id, reviews.c.resolved_at.is_(None)),
+        )
+    ),
 )
 _ACHIEVEMENT = (
     insert(achievements)
@@ -124,16 +118,11 @@ async def group_keys(conn: Connection) -> set[str]:
 
 
 def steps(player_id: int, missing: Belongings, ids: Mapping[str, int]) -> Iterable[Step]:
-    """Adds what is missing, a row each."""
+    """Adds what is missing, a row each; the reviews last, and with an open one the flag."""
     for mode in missing.mode_changes:
         yield _step(_MODE_CHANGE, player_id, at=mode.at, after_at=mode.after, before=mode.before, mode=mode.mode)
     for name in missing.name_changes:
         yield _step(_NAME_CHANGE, player_id, **name._asdict())
-    for review in missing.reviews:
-        columns = review._asdict()
-        yield _step(_REVIEW, player_id, after_at=columns.pop("after"), **columns)
-        if review.resolved_at is None:
-            yield _step(_FLAGGED, player_id, flagged_at=review.flagged_at)
     for event in missing.events:
         yield from events_table.steps(player_id, [event], ids)
     for one in missing.achievements:
@@ -144,6 +133,11 @@ def steps(player_id: int, missing: Belongings, ids: Mapping[str, int]) -> Iterab
         yield _step(_RECORD, player_id, **of, start_at=record.start, end_at=record.end)
     for member in missing.memberships:
         yield _step(_MEMBER, player_id, key=member.group, role=member.role, joined_at=member.joined_at)
+    for review in missing.reviews:
+        columns = review._asdict()
+        yield _step(_REVIEW, player_id, after_at=columns.pop("after"), **columns)
+    if any(review.resolved_at is None for review in missing.reviews):
+        yield from reviews_table.flag_as_open(player_id)
 
 
 def _step(statement: object, player_id: int, **values: object) -> Step:

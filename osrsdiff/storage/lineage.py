@@ -18,7 +18,7 @@ from osrsdiff.storage import players as players_table
 from osrsdiff.storage.connection import Connection, Step
 from osrsdiff.storage.epoch import moment, seconds
 from osrsdiff.storage.metrics import by_id
-from osrsdiff.storage.passages import SnapshotRow
+from osrsdiff.storage.passages import ModeRow, SnapshotRow
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.sheets import UNRANKED_CODES, Stored
 from osrsdiff.storage.standing import Stood, Value
@@ -28,8 +28,8 @@ class Remains(Struct, frozen=True):
     """What a join makes disappear. A split at the same look that is given it brings it back.
 
     `earlier`, `later`: the players as they were. `looked_at`, `sheet`: what was known of the earlier one. `changes`,
-    `snapshots`, `falls`: what went, and the times of new falls. `events`: those of the earlier one since the join,
-    `names`: the names that the later one was given; by their ids.
+    `snapshots`, `falls`: what went, and the times of new falls. `mode_changes`: those of the earlier one since the
+    join. `events`: its events since then, `names`: the names that the later one was given; by their ids.
     """
 
     earlier: Player
@@ -41,6 +41,7 @@ class Remains(Struct, frozen=True):
     falls: list[int] = []
     events: list[int] = []
     names: list[int] = []
+    mode_changes: list[ModeRow] = []
 
     @property
     def is_exact(self) -> bool:
@@ -88,13 +89,13 @@ async def split(
         new_id = await standing.add(conn, parts.never_seen(new), player_id_of_new)
         if remains is not None:
             await conn.run_all(passages.passed_names(player_id, new_id, remains.names))
+            await players_table.set_active(conn, player_id, remains.earlier.is_active)
         return new_id
     new_id = await standing.add(conn, new, player_id_of_new)
     values = await standing.last_values(conn, player_id, at)
     before = await _before(conn, player, stood, at, values, remains)
-    await conn.run_all([*passages.passed_on(player_id, new_id, at), *passages.first_look(new_id, at)])
-    if remains is not None:
-        await conn.run_all(_brought_back(player_id, new_id, remains))
+    back = [] if remains is None else _brought_back(player_id, new_id, remains)  # first: a look is made where none is
+    await conn.run_all([*passages.passed_on(player_id, new_id, at), *back, *passages.first_look(new_id, at)])
     sheet = await _carried_over(conn, new_id, at, values, stood.sheet, remains)
     after = replace(stood, sheet=sheet)
     await conn.run_all([*standing.save(*before), *standing.save(replace(new, id=new_id), after)])
@@ -116,9 +117,11 @@ async def join(conn: Connection, earlier_id: int, later_id: int) -> Joined:
     names = passages.passed_names(later_id, earlier_id, remains.names)
     if stood is None or first is None:
         await conn.run_all(names)
+        await players_table.set_active(conn, earlier_id, earlier.is_active or later.is_active)
         await players_table.remove(conn, later_id)
         return Joined(None, remains)
     at, joined_sheet = first[0], stood.sheet
+    remains = replace(remains, mode_changes=await passages.mode_changes_since(conn, earlier_id, at))
     if known is not None:
         if known.taken_at >= at:
             raise ValueError(f"{earlier.username} changed at or after the first look at {later.username}")
@@ -173,6 +176,8 @@ async def _before(
         if taken_at is None or remains.looked_at is None or remains.sheet is None:
             return player, None
         return player, Stood(stood.version, remains.looked_at, taken_at, remains.sheet)
+    if remains is not None:
+        player = replace(player, is_active=remains.earlier.is_active)
     mode = await passages.mode_before(conn, player.id, at)
     player = parts.earlier_part(player, at, None if mode is None else GameMode(mode))
     if taken_at is None:
@@ -238,6 +243,7 @@ def _brought_back(player_id: int, new_id: int, remains: Remains) -> list[Step]:
         *passages.added_snapshots(new_id, remains.snapshots),
         *passages.added_changes(new_id, remains.changes),
         *passages.marked(new_id, remains.falls, fell=False),
+        *passages.added_mode_changes(player_id, remains.mode_changes),
         *passages.passed_events(new_id, player_id, remains.events),
         *passages.passed_names(player_id, new_id, remains.names),
     ]

@@ -32,6 +32,7 @@ from osrsdiff.game.snapshots import Sheet
 from osrsdiff.storage import sheets
 from osrsdiff.storage.connection import Connection, Step
 from osrsdiff.storage.dialects import BLOB, ID, SECONDS, OnConflict
+from osrsdiff.storage.each_metric import of_each_metric
 from osrsdiff.storage.epoch import moment, moment_or_none, seconds
 from osrsdiff.storage.metrics import by_id
 from osrsdiff.storage.moves import Move
@@ -65,17 +66,6 @@ _STATE = (
     .ext(OnConflict(["player_id"]))
 )
 
-
-def _of_metric(time: ColumnElement[int], *conditions: ColumnElement[bool]) -> ColumnElement[int]:
-    """The time of a change of the metric at hand: one step into the key of `changes`, however long the history."""
-    return (
-        select(time)
-        .where(changes.c.player_id == _player_id, changes.c.metric_id == metrics.c.id, *conditions)
-        .correlate(metrics)
-        .scalar_subquery()
-    )
-
-
 _change_of_metric = and_(changes.c.player_id == _player_id, changes.c.metric_id == metrics.c.id)
 _earlier = changes.alias("earlier")
 
@@ -85,9 +75,8 @@ CURRENT_VALUES = (
     .from_select(
         ["player_id", "metric_id", "value"],
         select(changes.c.player_id, changes.c.metric_id, changes.c.value)
-        .select_from(metrics.join(changes, _change_of_metric))
+        .select_from(of_each_metric(func.max))
         .where(
-            changes.c.taken_at == _of_metric(func.max(changes.c.taken_at)),
             or_(
                 changes.c.value != 0,
                 exists(literal(1))
@@ -160,18 +149,11 @@ _ACTIVATE = (
     .values(is_active=bindparam("is_active", type_=Boolean))
 )
 
-_FIRST_KNOWN = (
-    select(metrics.c.id, changes.c.taken_at, changes.c.value, changes.c.level)
-    .select_from(metrics.join(changes, _change_of_metric))
-    .where(
-        changes.c.taken_at
-        == _of_metric(func.min(changes.c.taken_at), changes.c.taken_at > bindparam("after", type_=SECONDS))
-    )
+_FIRST_KNOWN = select(changes.c.metric_id, changes.c.taken_at, changes.c.value, changes.c.level).select_from(
+    of_each_metric(func.min, changes.c.taken_at > bindparam("after", type_=SECONDS))
 )
-_VALUES_AT = (
-    select(metrics.c.id, changes.c.value)
-    .select_from(metrics.join(changes, _change_of_metric))
-    .where(changes.c.taken_at == _of_metric(func.max(changes.c.taken_at), changes.c.taken_at <= _at))
+_VALUES_AT = select(changes.c.metric_id, changes.c.value).select_from(
+    of_each_metric(func.max, changes.c.taken_at <= _at)
 )
 _LED_OVER = (
     update(player_states)

@@ -41,6 +41,9 @@ from osrsdiff.storage.tables import (
 SnapshotRow = tuple[int, int | None, bool, bool | None]
 """A snapshot as it is stored: its time, the look before, whether something fell, whether it is a part of a sheet."""
 
+ModeRow = tuple[int, int | None, str, str]
+"""A change of mode as it is stored: its time, the last time before that showed the old one, the two modes."""
+
 _from, _to = bindparam("from_id", type_=ID), bindparam("to_id", type_=ID)
 _at = bindparam("at", type_=SECONDS)
 _number = bindparam("number", type_=ID)
@@ -77,6 +80,17 @@ _DROP = [
     if table not in _KEPT_WHERE_CUT
 ]
 _DROP_MODE_CHANGES = delete(mode_changes).where(mode_changes.c.player_id == _from, mode_changes.c.at >= _at)
+_OF_MODE_CHANGE = ("at", "after_at", "before", "mode")
+_MODE_CHANGES = (
+    select(*(mode_changes.c[name] for name in _OF_MODE_CHANGE))
+    .where(mode_changes.c.player_id == _from, mode_changes.c.at >= _at)
+    .order_by(mode_changes.c.at)
+)
+_MODE_CHANGE = (
+    insert(mode_changes)
+    .values({name: bindparam(name) for name in ("player_id", *_OF_MODE_CHANGE)})
+    .ext(OnConflict(["player_id", "at"]))
+)
 _MODE_BEFORE = (
     select(mode_changes.c.before)
     .where(mode_changes.c.player_id == _from, mode_changes.c.at >= _at)
@@ -183,6 +197,12 @@ def dropped_mode_changes(player_id: int, at: datetime) -> list[Step]:
     return [Step(_DROP_MODE_CHANGES, {"from_id": player_id, "at": seconds(at)})]
 
 
+def added_mode_changes(player_id: int, rows: Iterable[ModeRow]) -> list[Step]:
+    """Adds mode changes where there are none at their times."""
+    found = [{"player_id": player_id, **dict(zip(_OF_MODE_CHANGE, row, strict=True))} for row in rows]
+    return [Step(_MODE_CHANGE, found)] if found else []
+
+
 def passed_events(player_id: int, other_id: int, ids: Iterable[int]) -> list[Step]:
     """Gives some of a player's events to another one."""
     return _each(_PASS_EVENT, player_id, other_id, ids)
@@ -197,6 +217,12 @@ async def mode_before(conn: Connection, player_id: int, at: datetime) -> str | N
     """The game mode before the first change of it at a time or later; None where there is none."""
     row = await conn.one(_MODE_BEFORE, {"from_id": player_id, "at": seconds(at)})
     return str(row[0]) if row else None
+
+
+async def mode_changes_since(conn: Connection, player_id: int, at: datetime) -> list[ModeRow]:
+    """A player's mode changes at a time or later."""
+    rows = await conn.all(_MODE_CHANGES, {"from_id": player_id, "at": seconds(at)})
+    return [(time, after_at, before, mode) for time, after_at, before, mode in rows]
 
 
 async def events_since(conn: Connection, player_id: int, at: datetime) -> list[int]:

@@ -95,8 +95,15 @@ class OldFile:
         self._link = link
 
     def columns(self, table: str) -> list[str]:
-        """The names of a table's columns; none where there is no such table."""
-        return [name for (name,) in self._link.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+        """The names of a table's columns; none where there is no such table. Raises PlainFileError for a view.
+
+        A view reads as a table does, but what it gives may have no end.
+        """
+        with _explained():
+            found = self._link.execute("SELECT type FROM sqlite_master WHERE lower(name) = ?", (table,)).fetchall()
+            if found and found != [("table",)]:
+                raise PlainFileError(f"{table} is no table")
+            return [name for (name,) in self._link.execute("SELECT name FROM pragma_table_info(?)", (table,))]
 
     def rows(self, table: PlainTable, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
         """The rows with their numbers, from 1 on, sorted by what they are found by. Raises PlainFileError."""
@@ -125,6 +132,7 @@ def making(path: Path, tables: Mapping[str, PlainTable]) -> Iterator[NewFile]:
 def opened(path: Path) -> Iterator[OldFile]:
     """A file that is there, to read. Raises PlainFileError."""
     with _explained(), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as link:
+        link.execute("PRAGMA trusted_schema = OFF")
         link.text_factory = _text
         yield OldFile(link)
 

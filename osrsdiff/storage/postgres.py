@@ -82,6 +82,8 @@ def _explained(error: BaseException, url: str) -> OsrsdiffError | None:
             return NotUnique(str(error))
         case asyncpg.LockNotAvailableError():
             return DatabaseBusy(f"Another process keeps the database {shown(url)} locked.")
+        case asyncpg.DeadlockDetectedError() | asyncpg.SerializationError():
+            return DatabaseBusy(f"Two changes of the database {shown(url)} came in each other's way. Try again.")
         case _:
             return None
 

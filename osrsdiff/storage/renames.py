@@ -4,24 +4,26 @@ from datetime import datetime
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Text, bindparam, delete, insert, null, select, update
+from sqlalchemy import Text, and_, bindparam, delete, func, insert, null, select, update
 
 from osrsdiff.errors import NotUnique, PlayerExists
 from osrsdiff.game import usernames
 from osrsdiff.game.events import KIND_CODES, EventKind
+from osrsdiff.storage.arrival_ends import SOURCE
 from osrsdiff.storage.connection import Connection, Row
 from osrsdiff.storage.dialects import ID, SECONDS, OnConflict
 from osrsdiff.storage.epoch import moment, moment_or_none, seconds
 from osrsdiff.storage.instance import instance_id
 from osrsdiff.storage.lineage import Remains
-from osrsdiff.storage.tables import events, group_members, groups, moves, name_changes, player_states, players
+from osrsdiff.storage.standing import MOVE_ON
+from osrsdiff.storage.tables import events, group_members, groups, moves, name_changes, players
 
 
 class NameChange(Struct, frozen=True):
     """A name given to a player, both canonical. `joined_at`: from then on the history of who was tracked as `after`.
 
-    `before_display`: the old name as it was spelled. `was_merged`: somebody was tracked as `after`. `undone_at`: taken
-    back then.
+    `before_display`, `after_display`: the names as they are spelled. `was_merged`: somebody was tracked as `after`.
+    `undone_at`: taken back then.
     """
 
     id: int
@@ -29,6 +31,7 @@ class NameChange(Struct, frozen=True):
     before: str
     before_display: str
     after: str
+    after_display: str
     joined_at: datetime | None
     was_merged: bool
     forced: bool
@@ -39,7 +42,8 @@ class Merged(Struct, frozen=True):
     """What it takes to take a merge back. `groups`: those of who is no more, with role and since when.
 
     `new_groups`: those of them that the other one was not in before. `archived_id`: who has the looks that did not fit.
-    `instance`: the database whose ids these are; elsewhere they are somebody else's.
+    `review_id`: the open review of the one who stays, closed since the other one had one too. `instance`: the database
+    whose ids these are; elsewhere they are somebody else's.
     """
 
     instance: str
@@ -47,6 +51,7 @@ class Merged(Struct, frozen=True):
     groups: list[tuple[int, str, int]]
     new_groups: list[int]
     archived_id: int | None = None
+    review_id: int | None = None
 
 
 _c = name_changes.c
@@ -59,20 +64,33 @@ _CALL = (
     .where(players.c.id == _player_id)
     .values(username=_name, display_name=bindparam("shown", type_=Text), failures=0, missing_since=null())
 )
-_SPELL = update(players).where(players.c.id == _player_id).values(display_name=bindparam("shown", type_=Text))
-_MOVE_ON = (
-    update(player_states).where(player_states.c.player_id == _player_id).values(version=player_states.c.version + 1)
+_SPELL = (
+    update(players)
+    .where(players.c.id == _player_id, players.c.username == _name)
+    .values(display_name=bindparam("shown", type_=Text))
 )
 _BETWEEN = select(players.c.username).where(
     players.c.username >= _name, players.c.username < bindparam("end", type_=Text)
 )
-_IS_MOVING = select(moves.c.player_id).where(moves.c.player_id == _player_id, moves.c.is_joined.is_(False))
+_BRINGING = select(moves.c.source).where(moves.c.player_id == _player_id, moves.c.is_joined.is_(False))
 
 _STORED = ("player_id", "at", "before", "before_display", "after", "joined_at", "merged", "forced")
 _ADD = insert(name_changes).values({name: bindparam(name) for name in _STORED}).inline()
+_later = name_changes.alias("later")
+# As it was spelled when it was given up, as it is where somebody has it, or canonical: no row of its own keeps it.
+_AFTER_DISPLAY = func.coalesce(
+    select(func.coalesce(_later.c.before_display, _later.c.before))
+    .where(_later.c.player_id == _c.player_id, _later.c.before == _c.after, _later.c.id > _c.id)
+    .order_by(_later.c.id)
+    .limit(1)
+    .scalar_subquery(),
+    select(players.c.display_name).where(players.c.username == _c.after).scalar_subquery(),
+    _c.after,
+)
 _COLUMNS = [
     *(_c[name] for name in ("id", "at", "before", "before_display", "after", "joined_at", "forced", "undone_at")),
     _c.merged.is_not(None),
+    _AFTER_DISPLAY,
 ]
 _OF_PLAYER = select(*_COLUMNS).where(_c.player_id == _player_id).order_by(_c.id.desc())
 _NEWEST = (
@@ -90,7 +108,12 @@ _NO_EVENT = delete(events).where(
 _NOW_CALLED = (
     select(players.c.display_name)
     .join_from(name_changes, players, players.c.id == _c.player_id)
-    .where(_c.before == _name, _c.undone_at.is_(None), players.c.username != _name)
+    .where(
+        _c.before == _name,
+        _c.undone_at.is_(None),
+        players.c.username != _name,
+        ~and_(players.c.username == _c.after, _c.after.contains(usernames.ARCHIVE_MARK)),
+    )
     .order_by(_c.id.desc())
     .limit(1)
 )
@@ -118,16 +141,16 @@ async def call(conn: Connection, player_id: int, username: str, display_name: st
     transaction can be stored then.
     """
     row = {"player_id": player_id, "name": username, "shown": display_name}
-    await conn.run(_MOVE_ON, row)
+    await conn.run(MOVE_ON, row)
     try:
         await conn.run(_CALL, row)
     except NotUnique as error:
         raise PlayerExists(username) from error
 
 
-async def spell(conn: Connection, player_id: int, display_name: str) -> None:
-    """Shows the player's name in another spelling."""
-    await conn.run(_SPELL, {"player_id": player_id, "shown": display_name})
+async def spell(conn: Connection, player_id: int, username: str, display_name: str) -> bool:
+    """Shows the player's name in another spelling; whether the player is still called so."""
+    return await conn.run(_SPELL, {"player_id": player_id, "name": username, "shown": display_name}) > 0
 
 
 async def archived_name(conn: Connection, username: str) -> str:
@@ -137,13 +160,14 @@ async def archived_name(conn: Connection, username: str) -> str:
     return next(name for number in range(1, len(taken) + 2) if (name := f"{mark}{number}") not in taken)
 
 
-async def is_moving(conn: Connection, player_id: int) -> bool:
-    """Whether older looks of the player are just being brought in."""
-    return await conn.one(_IS_MOVING, {"player_id": player_id}) is not None
+async def what_brings(conn: Connection, player_id: int) -> str | None:
+    """What just brings in older looks of the player: a move or an import; None where nothing does."""
+    row = await conn.one(_BRINGING, {"player_id": player_id})
+    return None if row is None else "import" if row[0] == SOURCE else "move"
 
 
 async def note(conn: Connection, player_id: int, change: NameChange, merged: Merged | None) -> None:
-    """Notes that a player was given a name; the id of `change` does not count."""
+    """Notes that a player was given a name; id and `after_display` of `change` do not count."""
     row = {
         "player_id": player_id,
         "at": seconds(change.at),
@@ -180,7 +204,10 @@ async def taken_back(conn: Connection, player_id: int, change: NameChange, at: d
 
 
 async def now_called(conn: Connection, username: str) -> str | None:
-    """The display name of the player who was last called so, and is not any more; None where nobody was."""
+    """The display name of the player who was last called so, and is not any more; None where nobody was.
+
+    Nor who has an archived name since a split: the name went on with the other one.
+    """
     row = await conn.one(_NOW_CALLED, {"name": username})
     return str(row[0]) if row else None
 
@@ -210,10 +237,10 @@ async def leave_groups(conn: Connection, player_id: int, group_ids: list[int]) -
         await conn.run_many(_LEAVE, [{"player_id": player_id, "number": number} for number in sorted(group_ids)])
 
 
-async def is_archived(conn: Connection, player_id: int) -> bool:
-    """Whether there is such a player, under an archived name."""
+async def is_archived(conn: Connection, player_id: int, username: str) -> bool:
+    """Whether there is such a player, under an archived name of who was called `username`."""
     row = await conn.one(_USERNAME, {"player_id": player_id})
-    return row is not None and usernames.is_archived(row[0])
+    return row is not None and usernames.is_archived(row[0]) and usernames.bare(row[0]) == usernames.bare(username)
 
 
 def _merged(stored: str) -> Merged | None:
@@ -225,13 +252,14 @@ def _merged(stored: str) -> Merged | None:
 
 
 def _change(row: Row) -> NameChange:
-    number, at, before, spelled, after, joined_at, forced, undone_at, merged = row[:9]
+    number, at, before, spelled, after, joined_at, forced, undone_at, merged, shown = row[:10]
     return NameChange(
         id=number,
         at=moment(at),
         before=before,
         before_display=spelled or before,
         after=after,
+        after_display=shown,
         joined_at=moment_or_none(joined_at),
         was_merged=bool(merged),
         forced=bool(forced),

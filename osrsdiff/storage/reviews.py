@@ -16,7 +16,8 @@ from osrsdiff.storage.connection import Connection, Row, Step
 from osrsdiff.storage.dialects import ID, SECONDS
 from osrsdiff.storage.epoch import moment, moment_or_none, seconds
 from osrsdiff.storage.players import COLUMNS, Player, of_row
-from osrsdiff.storage.tables import player_states, players, reviews
+from osrsdiff.storage.standing import MOVE_ON
+from osrsdiff.storage.tables import players, reviews
 
 
 class Review(Struct, frozen=True):
@@ -45,15 +46,13 @@ _NEWEST = 2**31 - 1
 
 _c = reviews.c
 _player_id = bindparam("player_id", type_=ID)
+_review_id = bindparam("review_id", type_=ID)
 _at = bindparam("at", type_=SECONDS)
 _review = (_c.id, _c.flagged_at, _c.after_at, _c.why, _c.detail, _c.resolved_at, _c.resolution)
 
 _is_flagged = exists().where(players.c.id == _player_id, players.c.flagged_at.is_not(None))
 _is_player = exists().where(players.c.id == _player_id)
 
-_MOVE_ON = (
-    update(player_states).where(player_states.c.player_id == _player_id).values(version=player_states.c.version + 1)
-)
 _EVENT = events_table.added_where(_is_player, ~_is_flagged)
 _OPEN = insert(reviews).from_select(
     ["player_id", "flagged_at", "after_at", "why", "detail"],
@@ -80,6 +79,16 @@ _CLOSE = (
     .where(_c.player_id == _player_id, _c.resolved_at.is_(None))
     .values(resolved_at=_at, resolution=bindparam("resolution", type_=Text))
 )
+_CLOSE_ONE = (
+    update(reviews)
+    .where(_c.id == _review_id, _c.resolved_at.is_(None))
+    .values(resolved_at=_at, resolution=bindparam("resolution", type_=Text))
+)
+_REOPEN = (
+    update(reviews).where(_c.id == _review_id, _c.player_id == _player_id).values(resolved_at=null(), resolution=null())
+)
+_open_since = select(func.max(_c.flagged_at)).where(_c.player_id == _player_id, _c.resolved_at.is_(None))
+_FLAG_AS_OPEN = update(players).where(players.c.id == _player_id).values(flagged_at=_open_since.scalar_subquery())
 
 
 def _page(*conditions: ColumnElement[bool]) -> Select[tuple[object, ...]]:
@@ -95,7 +104,7 @@ def _page(*conditions: ColumnElement[bool]) -> Select[tuple[object, ...]]:
 _PAGE = _page()
 _PAGE_OF_OPEN = _page(_c.resolved_at.is_(None))
 _OF_PLAYER = select(*_review).where(_c.player_id == _player_id).order_by(_c.id.desc())
-_BY_ID = select(*_review).where(_c.id == bindparam("review_id", type_=ID))
+_BY_ID = select(*_review).where(_c.id == _review_id)
 _OPEN_OF_PLAYER = _OF_PLAYER.where(_c.resolved_at.is_(None))
 _COUNT_OPEN = select(func.count()).select_from(reviews).where(_c.resolved_at.is_(None))
 
@@ -114,7 +123,7 @@ def flag_steps(player_id: int, *, at: datetime, after: datetime | None, why: Why
         "detail": detail,
     }
     return [
-        Step(_MOVE_ON, {"player_id": player_id}),
+        Step(MOVE_ON, {"player_id": player_id}),
         Step(_EVENT, events_table.row(player_id, event, {})),
         Step(_OPEN, given),
         Step(_FLAG, given),
@@ -129,7 +138,22 @@ def resolved_steps(player_id: int, *, flagged_at: datetime, at: datetime, resolu
         "at": seconds(at),
         "resolution": resolution.value,
     }
-    return [Step(_MOVE_ON, given), Step(_UNFLAG, given, must_hit=True), Step(_CLOSE, given)]
+    return [Step(MOVE_ON, given), Step(_UNFLAG, given, must_hit=True), Step(_CLOSE, given)]
+
+
+def closed_steps(review_id: int, *, at: datetime, resolution: Resolution) -> list[Step]:
+    """What ends one review and no flag: that of the player is about another review."""
+    return [Step(_CLOSE_ONE, {"review_id": review_id, "at": seconds(at), "resolution": resolution.value})]
+
+
+def reopened_steps(player_id: int, review_id: int) -> list[Step]:
+    """What opens a review of the player again; its flag is to follow: `flag_as_open`."""
+    return [Step(_REOPEN, {"player_id": player_id, "review_id": review_id})]
+
+
+def flag_as_open(player_id: int) -> list[Step]:
+    """What makes the player's flag that of its open review, none where there is none: histories were taken apart."""
+    return [Step(_FLAG_AS_OPEN, {"player_id": player_id})]
 
 
 async def page(conn: Connection, *, limit: int, before: int | None = None, only_open: bool = True) -> list[Reviewed]:

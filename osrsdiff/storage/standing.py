@@ -51,7 +51,9 @@ _player_id = bindparam("player_id", type_=ID)
 _at = bindparam("at", type_=SECONDS)
 _state = player_states.c
 
-_MOVE_ON = update(player_states).where(_state.player_id == _player_id).values(version=_state.version + 1)
+MOVE_ON = update(player_states).where(_state.player_id == _player_id).values(version=_state.version + 1)
+"""Moves the version of a `player_id`'s state on: no look is stored that was compared with it as it was."""
+
 _PLAYER = select(*COLUMNS).where(players.c.id == _player_id).with_for_update()
 _STATE = select(_state.version, _state.looked_at, _state.taken_at, _state.sheet).where(_state.player_id == _player_id)
 
@@ -120,7 +122,7 @@ async def lock(conn: Connection, player_ids: Iterable[int]) -> dict[int, tuple[P
     """Those of the players that there are, and what is known of each; until the end nobody else stores a look."""
     ids = sorted(player_ids)
     for player_id in ids:  # first, since this is the order in which looks take these rows
-        await conn.run(_MOVE_ON, {"player_id": player_id})
+        await conn.run(MOVE_ON, {"player_id": player_id})
     found = {}
     for player_id in ids:
         row = await conn.one(_PLAYER, {"player_id": player_id})

@@ -6,9 +6,13 @@ write at the same time, each after its own change of the row, the last one to wr
 
 from collections.abc import Collection, Mapping
 
-from osrsdiff.scheduling.constants import SCHEDULE_PREFIX
+from osrsdiff import logs
+from osrsdiff.errors import RedisUnreachable
+from osrsdiff.scheduling.constants import RECKON_TASK, SCHEDULE_PREFIX
 from osrsdiff.storage import plan
 from osrsdiff.tracking.instance import Instance
+
+log = logs.get(__name__)
 
 
 async def follow(
@@ -30,6 +34,21 @@ async def follow(
         left = {player_id for player_id in player_ids if before.get(player_id) != wanted.get(player_id)}
     await note_as(instance, player_ids, wanted)
     return len(wanted)
+
+
+async def follow_where_possible(instance: Instance, player_ids: Collection[int], *, reckon: bool) -> bool:
+    """Schedules follow these players' rows, and `reckon`: the reckoning job is asked for.
+
+    Whether both could be done: where Redis does not answer the next reconcile does them.
+    """
+    try:
+        await follow(instance, player_ids)
+        if reckon:
+            await instance.asked.job(RECKON_TASK)
+    except RedisUnreachable as error:
+        log.warning("schedules not changed, reconcile will", reason=error)
+        return False
+    return True
 
 
 async def note(instance: Instance, player_ids: Collection[int]) -> None:

@@ -34,7 +34,7 @@ LONGEST_WAIT_S = 120.0
 class Instance:
     """The parts, made but not connected until `open`. Every Redis key starts with `prefix`.
 
-    `patience_s`: a Redis that takes longer to reply counts as away.
+    `patience_s`: a Redis that takes longer to reply counts as away. `importing`: held by an import, one at a time.
     """
 
     def __init__(self, config: Config, *, patience_s: float = redis_client.PATIENCE_S) -> None:
@@ -52,6 +52,7 @@ class Instance:
             catch_up_s=60.0 * config.scheduler.catch_up_minutes,
         )
         self.schedules = PlayerScheduleManager(self.source, self.broker)
+        self.importing = anyio.Lock()
         self._opening = anyio.Lock()
         self._db: Database | None = None
         self._prefix = ""

@@ -10,19 +10,22 @@ from msgspec import Struct
 
 from osrsdiff.game import usernames
 from osrsdiff.game.lineage import contradictions
-from osrsdiff.storage import ends, lineage
+from osrsdiff.game.reviews import Resolution
+from osrsdiff.storage import ends, lineage, reviews
 from osrsdiff.storage import renames as table
 from osrsdiff.storage.connection import Connection
 from osrsdiff.storage.instance import instance_id
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.renames import Merged, NameChange
 
+_MINUTE = "%Y-%m-%d %H:%M"
+
 
 class Doubts(Struct, frozen=True):
     """What speaks against calling a player otherwise. `reasons`: in words; somebody who knows better may insist.
 
     `overlap_at`: the player's first look that comes too late to be followed by the other history; None where there is
-    none. `are_moving`: whose older looks are just being brought in; nobody may insist then.
+    none. `are_moving`: what just brings in older looks; nobody may insist then.
     """
 
     reasons: list[str]
@@ -48,21 +51,28 @@ async def doubts(connection: Connection, player: Player, other: Player | None) -
         return Doubts(reasons, None, are_moving)
     overlap_at = await _overlap(connection, player, later.at)
     if overlap_at is not None:
-        reasons.append(_overlapping(player, other, later.at))
+        begun = await ends.beginning(connection, player.id)
+        have_played = (begun and begun.at) != player.last_changed_at and later.at != other.last_changed_at
+        reasons.append(_overlapping(player, other, later.at, have_played=have_played))
     earlier = await ends.end(connection, player.id, later.at)
     if earlier is not None:
-        reasons += [one.words for one in contradictions(earlier, later)]
+        reasons += contradictions(earlier, later)
     return Doubts(reasons, overlap_at, are_moving)
 
 
 async def who_is_moving(connection: Connection, players: Iterable[Player]) -> str:
-    """Those of the players whose older looks are just being brought in, in words; empty where there is none."""
-    moving = [one.display_name for one in players if await table.is_moving(connection, one.id)]
-    return " and ".join(moving)
+    """What just brings in older looks of these players, in words; empty where nothing does."""
+    found = [(one, await table.what_brings(connection, one.id)) for one in players]
+    return " and ".join(f"the {what} that brings older looks of {one.display_name}" for one, what in found if what)
 
 
-async def merge(connection: Connection, player: Player, other: Player, overlap_at: datetime | None) -> Joining:
-    """Makes the other player's history and groups the player's; looks from `overlap_at` on go to an archived one."""
+async def merge(
+    connection: Connection, player: Player, other: Player, overlap_at: datetime | None, *, now: datetime
+) -> Joining:
+    """Makes the other player's history and groups the player's; looks from `overlap_at` on go to an archived one.
+
+    Where both are flagged the other one's review, which is about the newer looks, stays open.
+    """
     archived_id, apart = None, None
     if overlap_at is not None:
         apart = await table.archived_name(connection, player.username)
@@ -71,8 +81,10 @@ async def merge(connection: Connection, player: Player, other: Player, overlap_a
             connection, player.id, overlap_at, username=apart, display_name=shown, is_active=False
         )
     theirs, new = await table.unite_groups(connection, player.id, other.id)
+    review_id = None if other.flagged_at is None else await _close_review(connection, player, now)
     joined = await lineage.join(connection, player.id, other.id)
-    return Joining(joined.at, Merged(await instance_id(connection), joined.remains, theirs, new, archived_id), apart)
+    merged = Merged(await instance_id(connection), joined.remains, theirs, new, archived_id, review_id)
+    return Joining(joined.at, merged, apart)
 
 
 async def restore(connection: Connection, player_id: int, change: NameChange, merged: Merged) -> tuple[int, str]:
@@ -89,11 +101,24 @@ async def restore(connection: Connection, player_id: int, change: NameChange, me
         player_id_of_new=later.id,
         remains=merged.remains,
     )
+    if merged.review_id is not None:
+        await connection.run_all(reviews.reopened_steps(player_id, merged.review_id))
+    # what was decided since is not flagged again
+    await connection.run_all([*reviews.flag_as_open(player_id), *reviews.flag_as_open(restored_id)])
     await table.enter_groups(connection, restored_id, merged.groups)
     await table.leave_groups(connection, player_id, merged.new_groups)
-    if merged.archived_id is not None and await table.is_archived(connection, merged.archived_id):
+    if merged.archived_id is not None and await table.is_archived(connection, merged.archived_id, change.before):
         await lineage.join(connection, player_id, merged.archived_id)
     return restored_id, later.username
+
+
+async def _close_review(connection: Connection, player: Player, now: datetime) -> int | None:
+    """Ends the player's open review: whoever insists on the join says that it is one player. Its id, None without."""
+    review = await reviews.open_of(connection, player.id)
+    if review is None:
+        return None
+    await connection.run_all(reviews.closed_steps(review.id, at=now, resolution=Resolution.ACCEPTED))
+    return review.id
 
 
 async def _overlap(connection: Connection, player: Player, at: datetime) -> datetime | None:
@@ -104,15 +129,13 @@ async def _overlap(connection: Connection, player: Player, at: datetime) -> date
 
 
 def _to_be_reviewed(player: Player, flagged_at: datetime) -> str:
-    return f"{player.display_name} is flagged since {flagged_at:%Y-%m-%d}: review it first"
+    return f"{player.display_name} is flagged since {flagged_at:{_MINUTE}} UTC: review it first"
 
 
-def _overlapping(player: Player, other: Player, at: datetime) -> str:
+def _overlapping(player: Player, other: Player, at: datetime, *, have_played: bool) -> str:
+    """`have_played`: whether both changed after their first looks, which may be of who has not played for years."""
     changed_at = player.last_changed_at or at
     return (
-        f"both were seen playing: {player.display_name} until {changed_at:{_MINUTE}}, "
+        f"both were seen{' playing' if have_played else ''}: {player.display_name} until {changed_at:{_MINUTE}} UTC, "
         f"{other.display_name} since {at:{_MINUTE}} UTC"
     )
-
-
-_MINUTE = "%Y-%m-%d %H:%M"

@@ -4,31 +4,35 @@ What is decided changes the rows in one transaction; then schedules follow them,
 concerned are reckoned anew. Where Redis is away that comes later by itself, and `Decided.scheduled` says so.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from osrsdiff import logs
-from osrsdiff.errors import NothingToReview, PlayerNotFound, RedisUnreachable, ReviewRefused, UserError
+from osrsdiff.errors import (
+    NothingToReview,
+    PlayerNotFound,
+    ReviewRefused,
+)
 from osrsdiff.game import usernames
 from osrsdiff.game.metrics import Metric, may_fall, place_of
 from osrsdiff.game.reviews import Resolution, Why
 from osrsdiff.game.snapshots import State
-from osrsdiff.scheduling.constants import RECKON_TASK
-from osrsdiff.storage import history, lineage, modes, renames, snapshots
+from osrsdiff.storage import history, snapshots, standing
 from osrsdiff.storage import players as players_table
 from osrsdiff.storage import reviews as table
 from osrsdiff.storage.connection import Connection
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.reviews import Review, Reviewed
-from osrsdiff.tracking import renames as renaming
+from osrsdiff.tracking import decisions
 from osrsdiff.tracking.cursors import cursor, read_cursor
 from osrsdiff.tracking.fetch import Clock, utc_now
-from osrsdiff.tracking.following import follow
+from osrsdiff.tracking.following import follow_where_possible
 from osrsdiff.tracking.instance import Instance
-from osrsdiff.tracking.players import get_player, resume_player
+from osrsdiff.tracking.players import get_player
+from osrsdiff.tracking.renames import Done, in_effect
 
 log = logs.get(__name__)
 
@@ -36,9 +40,6 @@ DEFAULT_LIMIT = 50
 MOST_AT_ONCE = 500
 
 _SECOND = timedelta(seconds=1)
-
-Change = Callable[[Connection, Player, datetime], Awaitable[None]]
-"""What a decision does to the rows of a player who was flagged at that look."""
 
 
 class ReviewPage(Struct, frozen=True):
@@ -72,14 +73,13 @@ class ReviewShown(Struct, frozen=True):
 class Decided(Struct, frozen=True):
     """How a review ended. `player`: who keeps the history until then, as it is now.
 
-    `apart`: after a split, who has the name, and what was seen from then on; None else. `not_renamed`: why the player
-    has no new name, though one was given. `scheduled`: whether all is effective; False while Redis is away.
+    `apart`: after a split, who has the name, and what was seen from then on; None else. `scheduled`: whether all is
+    effective; False while Redis is away.
     """
 
     player: Player
     review: Review
     apart: Player | None = None
-    not_renamed: str | None = None
     scheduled: bool = True
 
 
@@ -109,51 +109,64 @@ async def player_reviews(instance: Instance, name: str) -> tuple[Player, list[Re
 
 async def accept(instance: Instance, name: str, *, clock: Clock = utc_now) -> Decided:
     """It is the same player, whatever fell. Raises InvalidUsername, PlayerNotFound, NothingToReview."""
-    return await _decide(instance, name, Resolution.ACCEPTED, _trust, clock)
+    return await _decide(instance, name, Resolution.ACCEPTED, decisions.trust, clock)
 
 
 async def discard(instance: Instance, name: str, *, clock: Clock = utc_now) -> Decided:
     """Throws the looks away, from the flagged one on: the player stands as before.
 
-    Raises InvalidUsername, PlayerNotFound, NothingToReview, ReviewRefused.
+    Not where the game mode can't be: no look brought that about, and the next check would only find it again. Raises
+    InvalidUsername, PlayerNotFound, NothingToReview, ReviewRefused.
     """
-    return await _decide(instance, name, Resolution.DISCARDED, _cut, clock)
+    return await _decide(instance, name, Resolution.DISCARDED, decisions.cut, clock)
 
 
 async def split(instance: Instance, name: str, *, renamed_to: str | None = None, clock: Clock = utc_now) -> Decided:
     """From the flagged look on it is somebody else: a new player, who has the name and the schedule from now on.
 
     The player keeps id, groups and what was seen before; it is paused under an archived name, or called `renamed_to`
-    and goes on: where that player is tracked already, the two become one. Where it can't be renamed, the split stands.
-    Raises InvalidUsername, PlayerNotFound, NothingToReview, ReviewRefused.
+    and goes on: where that player is tracked already, the two become one. Where it can't be renamed, nothing is done.
+    Raises InvalidUsername, PlayerNotFound, NothingToReview, ReviewRefused, SameName, SplitRefused.
     """
-    if renamed_to is not None:
-        usernames.canonical(renamed_to)
-    flagged = await get_player(instance, name)
-    decided = await _decide(instance, name, Resolution.SPLIT, _split, clock)
     if renamed_to is None:
-        return decided
-    try:
-        renamed = await renaming.rename(instance, decided.player.username, renamed_to, clock=clock)
-    except UserError as error:
-        return replace(decided, not_renamed=str(error))
-    player, scheduled = renamed.player, decided.scheduled and renamed.scheduled
-    if flagged.is_active and not player.is_active:
-        applied = await resume_player(instance, player.username)
-        player, scheduled = applied.player, scheduled and applied.scheduled
-    return replace(decided, player=player, scheduled=scheduled)
+        return await _decide(instance, name, Resolution.SPLIT, decisions.split, clock)
+    username = usernames.canonical(renamed_to)
+    change = partial(decisions.split_and_rename, renamed_to)
+    decided = await _decide(instance, name, Resolution.SPLIT, change, clock, other=username)
+    if decided.player.username != username:  # somebody else has split it meanwhile, with no or another name
+        raise NothingToReview(decided.player.display_name, _ended(decided.review))
+    return decided
 
 
-async def _decide(instance: Instance, name: str, resolution: Resolution, change: Change, clock: Clock) -> Decided:
+async def _decide(
+    instance: Instance,
+    name: str,
+    resolution: Resolution,
+    change: decisions.Change,
+    clock: Clock,
+    *,
+    other: str | None = None,
+) -> Decided:
+    """`other`: who is concerned besides, where there is somebody of this name."""
     player = await get_player(instance, name)
     review = await _open_review(instance, player)
+    if resolution is Resolution.DISCARDED and review.why is Why.IMPOSSIBLE_MODE:
+        raise ReviewRefused(
+            f"There is nothing to discard of {player.display_name}: it is the game mode that can't be, and no look "
+            "brought it about. Accept it where it is the same player; else split it."
+        )
+    done = None
     try:
-        await _change(instance, player, review, resolution, change, clock())
+        player, done = await _change(instance, player.id, review, resolution, change, clock(), other)
     except _EndedMeanwhile:
         log.info("review decided by somebody else", player=player.username, player_id=player.id)
     else:
         log.info("review decided", player=player.username, player_id=player.id, resolution=resolution.value)
-    return await _decided(instance, player, review.id, resolution)
+    decided = await _decided(instance, player, review.id, resolution)
+    if done is None:
+        return decided
+    renamed = await in_effect(instance, done, clock().timestamp())
+    return replace(decided, player=renamed.player, scheduled=decided.scheduled and renamed.scheduled)
 
 
 async def _open_review(instance: Instance, player: Player) -> Review:
@@ -165,49 +178,26 @@ async def _open_review(instance: Instance, player: Player) -> Review:
 
 
 async def _change(
-    instance: Instance, player: Player, review: Review, resolution: Resolution, change: Change, now: datetime
-) -> None:
-    steps = table.resolved_steps(player.id, flagged_at=review.flagged_at, at=now, resolution=resolution)
+    instance: Instance,
+    player_id: int,
+    review: Review,
+    resolution: Resolution,
+    change: decisions.Change,
+    now: datetime,
+    other: str | None,
+) -> tuple[Player, Done | None]:
+    """Changes the rows; the player as it was until then, whatever it was called when its review was read."""
+    steps = table.resolved_steps(player_id, flagged_at=review.flagged_at, at=now, resolution=resolution)
     async with instance.db.writing() as connection:
+        concerned = await players_table.by_username(connection, other) if other is not None else None
+        if concerned is not None:  # rows are locked in the same order by all
+            await standing.lock(connection, {player_id, concerned.id})
         if not await connection.run_all(steps):
             raise _EndedMeanwhile
-        await change(connection, player, review.flagged_at)
-
-
-async def _trust(connection: Connection, player: Player, _flagged_at: datetime) -> None:
-    """The flag ends. Where the mode could not be, the one before it was never right: the next check finds it."""
-    review = (await table.of_player(connection, player.id))[0]
-    if review.why is Why.IMPOSSIBLE_MODE:
-        await connection.run_all(modes.forgotten(player.id))
-
-
-async def _cut(connection: Connection, player: Player, flagged_at: datetime) -> None:
-    await _refuse_moving(connection, player)
-    await lineage.cut(connection, player.id, flagged_at)
-
-
-async def _split(connection: Connection, player: Player, flagged_at: datetime) -> None:
-    await _refuse_moving(connection, player)
-    username = await renames.archived_name(connection, player.username)
-    number = username.removeprefix(usernames.bare(username))
-    await renames.call(connection, player.id, username, usernames.bare(player.display_name) + number)
-    await players_table.set_active(connection, player.id, False)
-    await lineage.split(
-        connection,
-        player.id,
-        flagged_at,
-        username=player.username,
-        display_name=player.display_name,
-        is_active=player.is_active,
-    )
-
-
-async def _refuse_moving(connection: Connection, player: Player) -> None:
-    """Half of an old history would be taken for all of it."""
-    if await renames.is_moving(connection, player.id):
-        raise ReviewRefused(
-            f"The move that brings older looks of {player.display_name} has not ended; wait for it, or run it again."
-        )
+        loaded = await history.load_player(connection, player_id)
+        if loaded is None:
+            raise _EndedMeanwhile
+        return loaded[0], await change(connection, loaded[0], review.flagged_at, now)
 
 
 async def _decided(instance: Instance, player: Player, review_id: int, resolution: Resolution) -> Decided:
@@ -221,26 +211,16 @@ async def _decided(instance: Instance, player: Player, review_id: int, resolutio
     if found.resolution is not resolution:
         raise NothingToReview(player.display_name, _ended(found))
     apart = named if named is not None and named.id != player.id else None
-    scheduled = await _in_effect(instance, [player.id] if apart is None else [player.id, apart.id])
+    concerned = [player.id] if apart is None else [player.id, apart.id]
+    scheduled = await follow_where_possible(instance, concerned, reckon=True)
     return Decided(loaded[0], found, apart, scheduled=scheduled)
-
-
-async def _in_effect(instance: Instance, player_ids: Sequence[int]) -> bool:
-    """Whether the schedules follow and the reckoning was asked for; else both come later by themselves."""
-    try:
-        await follow(instance, player_ids)
-        await instance.asked.job(RECKON_TASK)
-    except RedisUnreachable as error:
-        log.warning("schedule not changed, reconcile will", reason=error)
-        return False
-    return True
 
 
 def _ended(review: Review) -> str | None:
     """How a review ended, in words."""
     if review.resolution is None or review.resolved_at is None:
         return None
-    return f"{review.resolution.value} on {review.resolved_at:%Y-%m-%d at %H:%M} UTC"
+    return f"{review.resolution.value} at {review.resolved_at:%Y-%m-%d %H:%M} UTC"
 
 
 async def _moved(connection: Connection, player_id: int, review: Review, state: State | None) -> list[Moved]:

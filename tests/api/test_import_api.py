@@ -1,5 +1,9 @@
 """An import over the API: the text of an export or of dated values, with the report that the command prints."""
 
+import asyncio
+import io
+import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -49,6 +53,46 @@ async def test_what_is_neither_is_refused(api: Ask) -> None:
     assert (answer.status, answer.document["field"]) == (422, "content")
     assert "The content" in answer.document["detail"]
     assert "/" not in answer.document["detail"]
+
+
+async def test_what_no_database_takes_is_a_bad_row(api: Ask, instance: Instance) -> None:
+    header = {"type": "header", "format": 1, "made_by": "a test", "exported_at": "2026-10-01T12:00:00Z", "players": 1}
+    group = {"type": "group", "key": "few", "name": "a\0b", "description": "", "created_at": "2026-10-01T12:00:00Z"}
+    lines = [header, group, {"type": "end", "items": 2}]
+    report = (await api("POST", PATH, json={"content": "\n".join(map(json.dumps, lines))})).document
+    assert [one["line"] for one in report["refused"]] == [2]
+    values = "player,date,metric,value\nZez\0ima,2024-01-31,Attack,5\nZezima,2024-01-31,Att\0ack,5\n"
+    report = (await api("POST", PATH, json={"content": values})).document
+    assert [one["line"] for one in report["refused"]] == [2, 3]
+    assert await list_players(instance) == []
+
+
+async def test_two_at_once_bring_in_what_one_does(api: Ask, instance: Instance, lynx: Player, look: Look) -> None:
+    for hour in range(30):
+        await look(lynx, START + timedelta(hours=hour), attack=Reading(hour, 1, 1, None))
+    lines = (await api("GET", "/api/v1/players/lynx_titan/export")).text.splitlines()
+    of = {"player": "lynx titan", "at": "2026-10-01T12:00:00Z"}
+    lines[-1:] = map(json.dumps, (
+        {**of, "type": "name_change", "before": "ann", "after": "lynx titan"},
+        {**of, "type": "event", "kind": "flagged", "detail": "x"},
+        {**of, "type": "event", "kind": "name_change", "detail": "Lynx Titan"},
+        {"type": "end", "items": len(lines) + 2},
+    ))  # fmt: skip
+    await remove_player(instance, lynx.username)
+    content = {"content": "\n".join(lines)}
+    reports = await asyncio.gather(*(api("POST", PATH, json=content) for _ in range(3)))
+    assert [report.status for report in reports] == [200] * 3, [report.text for report in reports]
+    again = (await api("POST", PATH, json=content)).document
+    assert (again["looks"], again["looks_known"], again["players_known"], again["refused_total"]) == (30, 30, 1, 0)
+    there = [json.loads(line) for line in (await api("GET", "/api/v1/players/lynx_titan/export")).text.splitlines()]
+    kinds = Counter(line["type"] for line in there)
+    assert (kinds["look"], kinds["name_change"], kinds["event"]) == (30, 1, 2)
+
+
+async def test_a_body_that_is_too_long_is_told_what_to_do(api: Ask) -> None:
+    body = io.BytesIO(json.dumps({"content": "a" * 1_100_000}).encode())
+    answer = await api("POST", PATH, data=body, headers={"Content-Type": "application/json"})
+    assert (answer.status, "`osrsdiff import`" in answer.document["detail"]) == (413, True)
 
 
 async def test_it_takes_an_admin(api: Ask) -> None:

@@ -49,7 +49,7 @@ async def test_the_names_of_a_player_are_read_with_a_tag(api: Ask, lynx: Player)
     await api("POST", f"{LYNX}/rename", json={"name": "Fern Gully"})
     answer = await api("GET", f"{FERN}/names")
     [change] = msgspec.convert(answer.document, Names).changes
-    assert (change.before, change.after, change.merged, change.forced) == ("Lynx Titan", "fern gully", False, False)
+    assert (change.before, change.after, change.merged, change.forced) == ("Lynx Titan", "Fern Gully", False, False)
     assert change.undone_at is None
     again = await api("GET", f"{FERN}/names", headers={"If-None-Match": answer.headers["ETag"]})
     assert again.status == 304

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from osrsdiff.game.levels import level_for_xp
+from osrsdiff.game.reviews import Why
 from osrsdiff.game.snapshots import Reading
 from osrsdiff.storage.players import Player
+from osrsdiff.storage.reviews import flag_steps
 from osrsdiff.tracking import players as tracking
 from osrsdiff.tracking.instance import Instance
 
@@ -129,13 +131,25 @@ async def test_a_review_is_decided_once(
     assert (again.status, again.document["type"]) == (409, "/docs#nothing-to-review")
 
 
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+async def test_the_body_that_the_documentation_gives_is_taken(
+    api: Ask, lynx: Player, collapse: Callable[[Player], Awaitable[None]]
+) -> None:
+    document = (await api("GET", "/openapi.json")).document
+    content = document["paths"]["/api/v1/players/{username}/review"]["post"]["requestBody"]["content"]
+    await collapse(lynx)
+    answer = await api("POST", f"{LYNX}/review", json=content["application/json"]["example"])
+    assert (answer.status, answer.document["player"]["display_name"]) == (200, "Fern Gully")
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
         ({}, "action"),
         ({"action": "forget"}, "action"),
         ({"action": "accept", "renamed_to": "Zezima"}, "renamed_to"),
-        ({"action": "split", "renamed_to": "no such name!"}, "username"),
+        ({"action": "split", "renamed_to": "no such name!"}, "renamed_to"),
+        ({"action": "split", "renamed_to": "Lynx_Titan"}, "renamed_to"),
     ],
 )
 async def test_bad_input_is_refused(
@@ -146,3 +160,38 @@ async def test_bad_input_is_refused(
     assert (answer.status, answer.document["field"]) == (422, field)
     assert len((await api("GET", REVIEWS)).document["items"]) == 1
     assert (await api("POST", f"{LYNX}/review", token=None, json={"action": "accept"})).status == 401
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+async def test_where_the_player_can_not_be_renamed_nothing_is_done_and_it_is_said(
+    api: Ask, instance: Instance, lynx: Player, see: Look, collapse: Callable[[Player], Awaitable[None]]
+) -> None:
+    await collapse(lynx)
+    zezima = (await tracking.add_player(instance, "Zezima")).player
+    await see(zezima, START, attack=skill(7))
+    answer = await api("POST", f"{LYNX}/review", json={"action": "split", "renamed_to": "Zezima"})
+    assert (answer.status, answer.document["type"]) == (409, "/docs#rename-refused")
+    detail = answer.document["detail"]
+    assert detail.startswith("Lynx Titan can't be made Zezima: both were seen: ")
+    assert detail.endswith(
+        "Nothing was done. Split it without `renamed_to`; then, where you know better, rename 'Lynx Titan~1' with "
+        "`force`."
+    )
+    assert len((await api("GET", REVIEWS)).document["items"]) == 1
+    assert (await api("POST", f"{LYNX}/review", json={"action": "split"})).status == 200
+    archived = "/api/v1/players/lynx%20titan~1"
+    undone = await api("POST", f"{archived}/undo-rename")
+    assert (undone.status, undone.document["type"]) == (409, "/docs#nothing-to-undo")
+    assert undone.document["detail"].endswith("rename it to 'Lynx Titan' with `force`.")
+    fetch = await api("POST", f"{archived}/fetch")
+    assert fetch.document["detail"].endswith("To give it its name, rename it.")
+
+
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
+async def test_a_mode_that_can_not_be_is_not_discarded(api: Ask, instance: Instance, lynx: Player) -> None:
+    async with instance.db.writing() as conn:
+        await conn.run_all(flag_steps(lynx.id, at=START, after=None, why=Why.IMPOSSIBLE_MODE, detail="was regular"))
+    refused = await api("POST", f"{LYNX}/review", json={"action": "discard"})
+    assert (refused.status, refused.document["type"]) == (409, "/docs#review-refused")
+    assert "Accept it where it is the same player; else split it." in refused.document["detail"]
+    assert (await api("POST", f"{LYNX}/review", json={"action": "accept"})).status == 200

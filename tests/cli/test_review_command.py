@@ -12,10 +12,12 @@ from click.testing import Result
 
 from osrsdiff.api.review_schemas import PlayerReviews, ReviewDecided, ReviewPage
 from osrsdiff.game.levels import level_for_xp
+from osrsdiff.game.reviews import Why
 from osrsdiff.game.snapshots import Reading
 from osrsdiff.hiscores.parser import Observation
 from osrsdiff.storage import history, players
 from osrsdiff.storage.engine import Database
+from osrsdiff.storage.reviews import flag_steps
 from osrsdiff.tracking import looks
 
 Invoke = Callable[..., Result]
@@ -103,6 +105,37 @@ def test_a_review_is_decided(call: Invoke, words: list[str], says: str) -> None:
     again = call("review", action, "ZEZIMA", *options)
     assert again.exit_code == 2
     assert "nothing to review" in again.stderr
+
+
+def test_where_the_new_name_can_not_be_given_the_way_to_give_it_is_said(call: Invoke) -> None:
+    result = call("review", "split", "zezima", "--renamed-to", "Fern Gully")
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.split())
+    assert "Zezima can't be made Fern Gully: both were seen playing: Zezima until 2024-03-01 10:00 UTC" in said
+    assert said.endswith("osrsdiff player rename 'Zezima~1' 'Fern Gully' --force")
+    assert "Zezima~1" not in call("player", "list").stdout
+    assert call("review", "split", "zezima").exit_code == 0
+    names = lines_of(call("player", "names", "zezima~1"))
+    assert names[-1].endswith("Zezima Zezima~1")
+    refused = call("player", "undo-rename", "zezima~1")
+    assert (refused.exit_code, "'Zezima~1' 'Zezima' --force" in " ".join(refused.stderr.split())) == (2, True)
+    assert "rename it: osrsdiff player rename 'Zezima~1' NEW_NAME" in call("player", "resume", "zezima~1").stderr
+    result = call("player", "rename", "zezima~1", "Fern Gully", "--force")
+    assert "Looks that did not fit are kept by Zezima~2." in " ".join(result.stdout.split())
+
+
+def test_a_mode_that_can_not_be_is_accepted_or_split(call: Invoke, data_dir: Path) -> None:
+    async def flag() -> None:
+        async with await Database.connect(f"sqlite:///{data_dir / 'osrsdiff.db'}") as db, db.writing() as conn:
+            player = await players.by_username(conn, "fern gully")
+            assert player is not None
+            mode = {"why": Why.IMPOSSIBLE_MODE, "detail": "was regular"}
+            await conn.run_all(flag_steps(player.id, at=START, after=None, **mode))  # type: ignore[arg-type]
+
+    anyio.run(flag)
+    assert "osrsdiff review accept|split 'Fern Gully'" in call("review", "show", "fern gully").stderr
+    refused = call("review", "discard", "fern gully", "--yes")
+    assert (refused.exit_code, "no look brought it about" in " ".join(refused.stderr.split())) == (2, True)
 
 
 def test_json_is_what_the_api_answers(call: Invoke) -> None:

@@ -12,11 +12,12 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 from sqlalchemy import Executable, bindparam, func, insert, literal_column, select, text, update
 
 from osrsdiff.errors import ConfigError, DatabaseBusy, DatabaseUnreachable, InstanceMissing, SetupError
-from osrsdiff.storage import players, sqlite, sqlite_work
+from osrsdiff.storage import players, postgres, sqlite, sqlite_work
 from osrsdiff.storage.dialects import SECONDS, dialect_of, shown, sqlite_path
 from osrsdiff.storage.engine import Connection, Database, Step
 from osrsdiff.storage.tables import instance, job_runs
@@ -284,6 +285,25 @@ async def test_a_database_that_stays_locked_is_busy(db: Database, monkeypatch: p
             await add(other, "b")
     await add(db, "c")
     assert await names(db) == ["a", "c"]
+
+
+@on_postgres
+async def test_of_two_who_wait_for_each_other_one_is_told_to_try_again(db: Database) -> None:
+    for name in "ab":
+        await add(db, name)
+    both_hold_one = asyncio.Barrier(2)
+
+    async def rename(first: str, second: str) -> None:
+        async with db.writing() as conn:
+            await conn.all(text("SET LOCAL deadlock_timeout = '10ms'"))
+            await conn.run(RENAME, {"old": first, "new": first})
+            await both_hold_one.wait()
+            await conn.run(RENAME, {"old": second, "new": second})
+
+    ended = await asyncio.gather(rename("a", "b"), rename("b", "a"), return_exceptions=True)
+    assert sorted(map(type, ended), key=str) == [type(None), DatabaseBusy]
+    with pytest.raises(DatabaseBusy, match="Try again"), postgres.explaining(db.url):
+        raise asyncpg.SerializationError("could not serialize access")
 
 
 def test_killing_a_writer_loses_nothing_that_it_had_acknowledged(migrated_sqlite: Path, tmp_path: Path) -> None:

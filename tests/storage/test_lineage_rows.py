@@ -167,9 +167,33 @@ async def test_what_a_join_makes_disappear_comes_back(
         given = {"is_active": True, "player_id_of_new": later.id, "remains": joined.remains}
         await lineage.split(conn, earlier.id, joined.at or now, **called, **given)  # type: ignore[arg-type]
     after = await everything(db, earlier), await everything(db, later)
-    for rows in (*before, *after):
-        rows.pop("mode_changes")  # of two that are told of the same time the later player's stays
     assert after == before
+
+
+async def test_looks_at_a_part_of_a_sheet_stay_such(
+    db: Database, add_player: AddPlayer, store: StoreLook, kills: Callable[..., Reading], now: datetime
+) -> None:
+    earlier, later = await add_player("earlier"), await add_player("later")
+    await store(earlier, {"zulrah": kills(5), "obor": kills(3)}, now)
+    for hour, count in ((1, 5), (2, 6), (3, 7)):
+        await store(later, {"zulrah": kills(count)}, now + timedelta(hours=hour))
+    for hour in (1, 2):  # the first one is no change after the join
+        await make_partial(db, later, at(now, hour))
+    async with db.writing() as conn:
+        joined = await lineage.join(conn, earlier.id, later.id)
+    assert await partial_looks(db, earlier) == [(at(now, 0), False), (at(now, 2), True), (at(now, 3), False)]
+    async with db.writing() as conn:
+        called = {"username": "later", "display_name": "Later"}
+        given = {"is_active": True, "player_id_of_new": later.id, "remains": joined.remains}
+        await lineage.split(conn, earlier.id, joined.at or now, **called, **given)  # type: ignore[arg-type]
+    assert await partial_looks(db, earlier) == [(at(now, 0), False)]
+    assert await partial_looks(db, later) == [(at(now, 1), True), (at(now, 2), True), (at(now, 3), False)]
+    other_id = await split(db, later, now + timedelta(hours=2))
+    other = await found(db, "other")
+    assert (other.id, await partial_looks(db, other)) == (other_id, [(at(now, 2), True), (at(now, 3), False)])
+    async with db.writing() as conn:
+        await lineage.cut(conn, other_id, now + timedelta(hours=3))
+    assert await partial_looks(db, other) == [(at(now, 2), True)]
 
 
 async def test_looks_that_only_seemed_to_overlap_are_left_out(
@@ -229,6 +253,20 @@ async def times(db: Database, table: Table, name: str, player: Player) -> list[A
     statement = select(table.c[name]).where(table.c.player_id == bindparam("player_id")).order_by(table.c[name])
     async with db.reading() as conn:
         return [time for (time,) in await conn.all(statement, {"player_id": player.id})]
+
+
+async def make_partial(db: Database, player: Player, taken_at: int) -> None:
+    table = tables.snapshots
+    own = (table.c.player_id == bindparam("number"), table.c.taken_at == bindparam("taken"))
+    async with db.writing() as conn:
+        await conn.run(update(table).where(*own).values(is_partial=True), {"number": player.id, "taken": taken_at})
+
+
+async def partial_looks(db: Database, player: Player) -> list[tuple[int, bool]]:
+    table = tables.snapshots
+    own = select(table.c.taken_at, table.c.is_partial).where(table.c.player_id == bindparam("number"))
+    async with db.reading() as conn:
+        return [(time, bool(is_partial)) for time, is_partial in sorted(await conn.all(own, {"number": player.id}))]
 
 
 def at(now: datetime, hour: int) -> int:

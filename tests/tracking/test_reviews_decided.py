@@ -7,8 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import bindparam, insert
 
-from osrsdiff.errors import InvalidUsername, NothingToReview, PlayerNotFound, ReviewRefused, UnderWay
-from osrsdiff.game.events import EventKind
+from osrsdiff.errors import (
+    InvalidUsername,
+    NothingToReview,
+    PlayerNotFound,
+    ReviewRefused,
+    SameName,
+    SplitRefused,
+    UnderWay,
+)
+from osrsdiff.game.events import EventKind, title
 from osrsdiff.game.levels import level_for_xp
 from osrsdiff.game.metrics import MetricKind, kind_of
 from osrsdiff.game.reviews import Resolution
@@ -18,7 +26,7 @@ from osrsdiff.scheduling.constants import RECKON_TASK
 from osrsdiff.storage import events, groups, history, records, snapshots
 from osrsdiff.storage.players import Player
 from osrsdiff.storage.tables import moves
-from osrsdiff.tracking import looks, reviews
+from osrsdiff.tracking import looks, renames, reviews
 from osrsdiff.tracking import players as tracking
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.jobs import run_reckoning
@@ -86,6 +94,11 @@ async def looks_of(instance: Instance, player: Player) -> list[float]:
 async def values_of(instance: Instance, player: Player) -> dict[str, int | None]:
     state = (await loaded(instance, player.id))[1]
     return {metric: one.value for metric, one in state.sheet.items()} if state else {}
+
+
+async def titles_of(instance: Instance, player: Player) -> list[str]:
+    async with instance.db.reading() as conn:
+        return [title(one.event) for one in await events.page(conn, limit=100, player_id=player.id)]
 
 
 async def kinds_of(instance: Instance, player: Player) -> list[EventKind]:
@@ -172,7 +185,8 @@ async def test_who_was_split_off_may_go_on_under_a_new_name(
     old, new = decided.player, decided.apart
     assert new is not None
     assert (old.id, old.username, old.display_name) == (flagged.id, "pat renamed", "Pat Renamed")
-    assert (old.is_active, new.is_active, decided.not_renamed) == (was_active, was_active, None)
+    assert (old.is_active, new.is_active) == (was_active, was_active)
+    assert "Lynx Titan is now called Pat Renamed" in await titles_of(instance, old)
     assert [await looks_of(instance, one) for one in (old, new)] == [[-200, -100, 0], [1, 3]]
     fires = [await instance.schedules.next_fire(one.id) for one in (old, new)]
     assert [fire is not None for fire in fires] == [was_active, was_active]
@@ -184,19 +198,26 @@ async def test_who_is_tracked_under_the_new_name_becomes_one_with_the_player(
     other = (await tracking.add_player(instance, "Pat Renamed")).player
     await look(instance, other.id, 2, OLD | {"zulrah": 501})
     decided = await reviews.split(instance, NAME, renamed_to="pat_renamed")
-    assert (decided.player.id, decided.player.is_active, decided.not_renamed) == (flagged.id, True, None)
+    assert (decided.player.id, decided.player.is_active) == (flagged.id, True)
     assert await looks_of(instance, decided.player) == [-200, -100, 0, 2]
     assert [one.username for one in await tracking.list_players(instance)] == ["lynx titan", "pat renamed"]
 
 
-async def test_where_the_new_name_can_not_be_given_the_split_stands(instance: Instance, flagged: Player) -> None:
+async def test_where_the_new_name_can_not_be_given_nothing_is_done(instance: Instance, flagged: Player) -> None:
     other = (await tracking.add_player(instance, "Pat Renamed")).player
     await look(instance, other.id, 2, FIRST | {"attack": 3_000_000})
-    decided = await reviews.split(instance, NAME, renamed_to="Pat Renamed")
-    assert decided.not_renamed
-    assert (decided.player.username, decided.player.is_active) == ("lynx titan~1", False)
-    assert await looks_of(instance, decided.player) == [-200, -100, 0]
-    assert len(await tracking.list_players(instance)) == 3
+    with pytest.raises(SplitRefused, match=r"can't be made Pat Renamed: 2 metrics fell: .*\. Nothing was done\.") as no:
+        await reviews.split(instance, NAME, renamed_to="Pat Renamed")
+    assert str(no.value).endswith(
+        "Split it alone: osrsdiff review split 'Lynx Titan'; then, where you know better: "
+        "osrsdiff player rename 'Lynx Titan~1' 'Pat Renamed' --force"
+    )
+    assert (await loaded(instance, flagged.id))[0] == flagged
+    assert len(await tracking.list_players(instance)) == 2
+    assert (await renames.names_of(instance, NAME))[1] == []
+    await reviews.split(instance, NAME)
+    await renames.rename(instance, "Lynx Titan~1", "Pat Renamed", force=True)
+    assert (await tracking.get_player(instance, "Pat Renamed")).id == flagged.id
 
 
 async def test_what_was_decided_is_reckoned_anew(instance: Instance, flagged: Player) -> None:
@@ -222,7 +243,7 @@ async def test_there_is_nothing_to_review_of_who_is_not_flagged(
     with pytest.raises(PlayerNotFound):
         await decide(instance, "nobody")
     await reviews.accept(instance, NAME, clock=lambda: START)
-    with pytest.raises(NothingToReview, match="accepted on 2026-03-01 at 00:00 UTC"):
+    with pytest.raises(NothingToReview, match="accepted at 2026-03-01 00:00 UTC"):
         await decide(instance, NAME)
     assert len(await looks_of(instance, flagged)) == 5
 
@@ -241,12 +262,17 @@ async def test_histories_are_not_taken_apart_while_a_move_brings_older_looks(
 
 
 async def test_a_name_that_is_none_is_refused_before_anything_is_done(instance: Instance, flagged: Player) -> None:
-    with pytest.raises(InvalidUsername):
-        await reviews.split(instance, NAME, renamed_to="no such name!")
+    for name, error in (("no such name!", InvalidUsername), ("Zezima~1", InvalidUsername), ("lynx_TITAN", SameName)):
+        with pytest.raises(error):
+            await reviews.split(instance, NAME, renamed_to=name)
     assert (await loaded(instance, flagged.id))[0] == flagged
 
 
-@pytest.mark.parametrize("decide", [reviews.accept, reviews.discard, reviews.split])
+async def split_renamed(instance: Instance, name: str) -> Decided:
+    return await reviews.split(instance, name, renamed_to="Pat Renamed")
+
+
+@pytest.mark.parametrize("decide", [reviews.accept, reviews.discard, reviews.split, split_renamed])
 async def test_two_who_decide_alike_at_once_are_told_the_same(
     instance: Instance, flagged: Player, decide: Decide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -264,6 +290,27 @@ async def test_two_who_decide_alike_at_once_are_told_the_same(
     assert first.player.id == second.player.id == flagged.id
     assert (first.apart and first.apart.id) == (second.apart and second.apart.id)
     assert len((await reviews.list_reviews(instance, only_open=False)).items) == 1
+
+
+async def test_who_is_called_otherwise_and_paused_meanwhile_is_split_as_it_is_by_then(
+    instance: Instance, flagged: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = reviews._open_review
+
+    async def read_before_the_other(*given: object) -> object:
+        found = await read(*given)  # type: ignore[arg-type]
+        await renames.rename(instance, NAME, "Carex", force=True)
+        await tracking.pause_player(instance, "Carex")
+        return found
+
+    monkeypatch.setattr(reviews, "_open_review", read_before_the_other)
+    decided = await reviews.split(instance, NAME, renamed_to="Pat Renamed")
+    assert decided.apart is not None
+    assert [(one.display_name, one.is_active) for one in (decided.player, decided.apart)] == [
+        ("Pat Renamed", False),
+        ("Carex", False),
+    ]
+    assert decided.player.id == flagged.id
 
 
 async def test_who_decides_otherwise_at_once_is_told_so(

@@ -3,34 +3,35 @@
 Looks are stored a batch at a time, each whole and true by itself, so that an import that is killed and started again
 skips what is here and comes to the same end. Whoever is added is paused until then, and a note says so. A look that
 is fetched meanwhile is not lost: what was compared with an older state is compared once more.
+
+The file's newest state is taken where all looks came that led to it. Else what is stored is what the looks show that
+came, and a whole file brings the others.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from datetime import datetime
-from typing import TypeVar
 
 from msgspec import Struct
 
 from osrsdiff.errors import DatabaseBusy, UserError
-from osrsdiff.game.events import EventKind
 from osrsdiff.game.merged import NOTHING_KNOWN, Batch, Known, Look, look_of_state
 from osrsdiff.game.merging import Merge
 from osrsdiff.game.snapshots import State
-from osrsdiff.storage import arrivals, arrived, export, moves
+from osrsdiff.storage import arrival_ends, arrivals, arrived, export, moves
 from osrsdiff.storage.arrived import Belongings
 from osrsdiff.storage.connection import Step
 from osrsdiff.storage.engine import Database
 from osrsdiff.storage.export import Kept
 from osrsdiff.storage.metrics import ids_of
 from osrsdiff.storage.moves import Arrival, Standing
+from osrsdiff.storage.standing import MOVE_ON
+from osrsdiff.tracking.transfer.missing import missing
 
 COMMIT_S = 0.012
 """How long a commit should take; four times that and it is still short."""
 FEWEST_ROWS, MOST_ROWS = 100, 2_000
 TRIES = 10
-
-T = TypeVar("T")
 
 
 class Unwelcome(UserError):
@@ -61,7 +62,7 @@ class Person(Struct, frozen=True):
 class Came(Struct, frozen=True):
     """What became of a player. `player_id`: None in a dry run for who is not here. `missing`: what was added.
 
-    `is_new`: added now, or by an import that was interrupted.
+    `is_new`: added now, or by an import that was interrupted. `has_changed`: whether the history is to be reckoned.
     """
 
     player_id: int | None
@@ -88,6 +89,7 @@ class Arriving:
         self._merge: Merge | None = None
         self._begun: Merge | None = None
         self._pending: list[Look] = []
+        self._came_at: datetime | None = None
         self._has_changed = False
 
     async def begin(self) -> None:
@@ -95,40 +97,41 @@ class Arriving:
         standing = await self._standing()
         self._was_here = standing is not None
         if standing is None and not self._dry_run:
-            await self._db.write_together(moves.begun(arrivals.SOURCE, [self._person.arrival], (), ()))
+            await self._db.write_together(moves.begun(arrival_ends.SOURCE, [self._person.arrival], (), ()))
             standing = await self._standing()
         if standing is None:
             self._is_new = True
             return
         move = standing.move
-        if move is not None and not move.is_joined and move.source != arrivals.SOURCE:
+        if move is not None and not move.is_joined and move.source != arrival_ends.SOURCE:
             raise Unwelcome("its move from another database is not finished here: finish that one first.")
-        self._is_new = move is not None and move.source == arrivals.SOURCE
+        self._is_new = move is not None and move.source == arrival_ends.SOURCE
         self._player_id = standing.player_id
 
     async def look(self, look: Look) -> None:
         """The next look; now and then what has come together is stored."""
         merge = await self._merging(look.at)
+        self._came_at = look.at
         self._pending.append(look)
         merge.take(look)
         if merge.rows >= self._pace.rows:
             await self._store(None, is_last=False)
 
-    async def end(self, belongings: Belongings) -> Came:
-        """Stores what is left."""
-        newest = self._person.newest
-        if newest is not None and self._last_at is not None and newest.looked_at < self._last_at:
+    async def end(self, belongings: Belongings, *, is_whole: bool = True) -> Came:
+        """Stores what is left. `is_whole`: no look is missing in the file."""
+        newest = self._person.newest if is_whole else None
+        if newest is not None and (newest.taken_at != self._came_at or newest.looked_at < newest.taken_at):
             newest = None  # it is none that these looks led to
         if newest is not None:
             merge = await self._merging(newest.looked_at)
-            if newest.looked_at != self._last_at:
+            if newest.looked_at != merge.file_at:
                 self._pending.append(look_of_state(newest))
                 merge.take(self._pending[-1])
         if self._merge is not None:
             await self._store(newest, is_last=True)
-        missing = await self._missing(belongings)
+        added = await self._missing(belongings, is_whole=is_whole)
         if not self._dry_run:
-            await self._store_rest(missing)
+            await self._store_rest(added, is_whole=is_whole)
         counts = self._merge or Merge(NOTHING_KNOWN)
         return Came(
             self._player_id,
@@ -136,13 +139,9 @@ class Arriving:
             counts.stored,
             counts.unchanged,
             counts.known,
-            missing,
-            self._has_changed,
+            added,
+            self._has_changed or (self._is_new and self._merge is not None),
         )
-
-    @property
-    def _last_at(self) -> datetime | None:
-        return self._merge.file_at if self._merge else None
 
     async def _merging(self, since: datetime) -> Merge:
         if self._merge is None:
@@ -205,27 +204,9 @@ class Arriving:
         async with self._db.writing() as conn:
             return await ids_of(conn, keys, (), at=seen_at)
 
-    async def _missing(self, given: Belongings) -> Belongings:
-        """What of it is not here. Of who was here before, records and achievements are reckoned, not brought."""
+    async def _missing(self, given: Belongings, *, is_whole: bool) -> Belongings:
         kept = await self._kept() if self._was_here and self._player_id is not None else None
-        if kept is None:
-            return given
-        events = set(kept.events)
-        kinds = {event.kind for event in kept.events}
-        missing = Belongings(
-            mode_changes=_but(given.mode_changes, kept.mode_changes, lambda one: one.at),
-            name_changes=_but(given.name_changes, kept.name_changes, lambda one: (one.at, one.before, one.after)),
-            reviews=_but(given.reviews, kept.reviews, lambda one: (one.flagged_at, one.why)),
-            events=[event for event in given.events if event not in events],
-            memberships=_but(given.memberships, kept.memberships, lambda one: one.group),
-        )
-        if self._is_new:
-            missing.achievements = _but(given.achievements, kept.achievements, lambda one: one.rule)
-            missing.records = _but(given.records, kept.records, lambda one: (one.metric, one.period))
-        else:
-            of_here = {EventKind.ACHIEVEMENT, *kinds & {EventKind.FIRST_SEEN}}
-            missing.events = [event for event in missing.events if event.kind not in of_here]
-        return missing
+        return missing(given, kept, is_new=self._is_new, is_whole=is_whole)
 
     async def _kept(self) -> Kept | None:
         async with self._db.reading() as conn:
@@ -235,38 +216,29 @@ class Arriving:
                 name = self._person.arrival.display_name
                 raise DatabaseBusy(f"{name} is changed all the time. Import it again later.") from error
 
-    async def _store_rest(self, missing: Belongings) -> None:
-        """Adds what is missing, then ends the player's import."""
+    async def _store_rest(self, added: Belongings, *, is_whole: bool) -> None:
+        """Adds what is missing, then ends the player's import. Whoever reads of the player sees it: `seen`."""
         if self._player_id is None:
             return
-        told = {one.metric for one in missing.events if one.metric is not None}
-        kept = {one.metric for one in missing.achievements} | {one.metric for one in missing.records}
+        told = {one.metric for one in added.events if one.metric is not None}
+        kept = {one.metric for one in added.achievements} | {one.metric for one in added.records}
         ids = await self._ids(told | kept, self._now)
-        steps = list(arrived.steps(self._player_id, missing, ids))
-        self._has_changed = self._has_changed or bool(steps) or self._is_new
-        columns = self._person.columns
-        if self._is_new and columns is not None:
-            last = arrivals.as_there(self._player_id, {**columns, "is_active": self._person.is_active})
-        elif self._is_new:
-            last = arrivals.active(self._player_id, is_active=self._person.is_active)
-        else:
-            last = _mode(self._player_id, columns)
+        steps = list(arrived.steps(self._player_id, added, ids))
+        last = self._last_steps(self._player_id, is_whole=is_whole)
+        moved_on = Step(MOVE_ON, {"player_id": self._player_id})
         while len(steps) > self._pace.rows:
             some, steps = steps[: self._pace.rows], steps[self._pace.rows :]
-            await self._db.write_together(some)
-        if steps or last:
-            await self._db.write_together([*steps, *last])
+            await self._db.write_together([moved_on, *some])
+        if steps:
+            last = [moved_on, *steps, *last]
+        if last:
+            await self._db.write_together(last)
 
-
-def _mode(player_id: int, columns: Mapping[str, object] | None) -> list[Step]:
-    if columns is None or not isinstance(columns["mode_checked_at"], datetime):
-        return []
-    mode, since = columns["game_mode"], columns["mode_since"]
-    since = since if isinstance(since, datetime) else None
-    return [arrivals.mode(player_id, str(mode), since, columns["mode_checked_at"])]
-
-
-def _but(given: Sequence[T], kept: Sequence[T], key: Callable[[T], object]) -> list[T]:
-    """Those that are not kept by the same key."""
-    known = {key(one) for one in kept}
-    return [one for one in given if key(one) not in known]
+    def _last_steps(self, player_id: int, *, is_whole: bool) -> list[Step]:
+        columns = self._person.columns
+        if columns is None:
+            return arrival_ends.active(player_id, is_active=self._person.is_active) if self._is_new else []
+        if not self._is_new:
+            return arrival_ends.as_here(player_id, columns, is_whole=is_whole)
+        columns = {**columns, "is_active": self._person.is_active}
+        return arrival_ends.as_there(player_id, columns, is_whole=is_whole)

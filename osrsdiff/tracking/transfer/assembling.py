@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from osrsdiff.tracking.transfer.items import (
     BadRow,
@@ -20,6 +21,8 @@ from osrsdiff.tracking.transfer.items import (
     Player,
     Reading,
     State,
+    Time,
+    Username,
 )
 from osrsdiff.tracking.transfer.layout import (
     CHANGES,
@@ -44,6 +47,7 @@ Placed = tuple[Place, Item | BadRow]
 T = TypeVar("T")
 _NOWHERE = "No player of this name comes here: it has no row of its own that can be read, or the order is another one."
 _NO_LOOK = "The player has no look at this time that can be read, or the order is another one."
+_TORN = "Not all of what the look changed can be read."
 _UNSORTED = "Players are to be sorted by username, each once."
 
 
@@ -68,32 +72,54 @@ def items_of(tables: Mapping[str, Rows]) -> Iterator[Placed]:
     yield from belongings.rest()
 
 
-class _Sorted(Generic[T]):
-    """The rows of a sorted table, taken key by key. `lost`: why a row is left that nobody has asked for."""
+class _Lost(BadRow, frozen=True):
+    """A row that nobody has asked for."""
 
-    def __init__(self, rows: Rows, kind: type[T], key: Callable[[T], Any], lost: str) -> None:
-        self._rows = ((place, _struct(cells, kind)) for place, cells in rows)
+
+class _OfPlayer(Struct, frozen=True):
+    """As much of a row as it takes to know whose it is."""
+
+    player: Username
+
+
+class _OfLook(Struct, frozen=True):
+    """The same of a look's row."""
+
+    player: Username
+    taken_at: Time
+
+
+class _Sorted(Generic[T]):
+    """The rows of a sorted table, taken key by key. `lost`: why a row is left that nobody has asked for.
+
+    `place`: as much of a row as has its key. `is_torn`: the row before the next one is bad, and nobody knows whose.
+    """
+
+    def __init__(self, rows: Rows, kind: type[T], place: type[Struct], key: Callable[[Any], Any], lost: str) -> None:
+        self._rows = ((where, _struct(cells, kind), _struct(cells, place)) for where, cells in rows)
         self._key = key
         self._lost = lost
         self._head = next(self._rows, None)
+        self.is_torn = False
 
     def take(self, key: Any) -> Iterator[tuple[Place, T | BadRow]]:
-        """The rows of this key, and those before it that can't be used."""
+        """The rows of this key, and those before it that can't be used; a bad one as soon as it may be of this key."""
         while self._head is not None:
-            place, row = self._head
-            if not isinstance(row, BadRow):
-                own = self._key(row)
+            place, row, placed = self._head
+            if not isinstance(placed, BadRow):
+                own = self._key(placed)
                 if own > key:
                     return
                 if own < key:
-                    row = BadRow(self._lost)
+                    row = _Lost(row.reason if isinstance(row, BadRow) else self._lost)
+            self.is_torn = isinstance(placed, BadRow)
             yield place, row
             self._head = next(self._rows, None)
 
     def rest(self) -> Iterator[tuple[Place, BadRow]]:
         """What nobody has asked for."""
         while self._head is not None:
-            place, row = self._head
+            place, row, _ = self._head
             yield place, row if isinstance(row, BadRow) else BadRow(self._lost)
             self._head = next(self._rows, None)
 
@@ -104,12 +130,10 @@ class _Belongings:
     def __init__(self, tables: Mapping[str, Rows]) -> None:
         nothing: Mapping[str, Rows] = {name: iter(()) for name in (SHEETS, LOOKS, CHANGES, *LISTS)}
         given = {**nothing, **tables}
-        self._sheets = _Sorted(given[SHEETS], SheetRow, lambda row: row.player, _NOWHERE)
-        self._looks = _Sorted(given[LOOKS], Look, lambda look: look.player, _NOWHERE)
-        self._changes = _Sorted(given[CHANGES], ChangeRow, lambda row: (row.player, row.taken_at), _NO_LOOK)
-        self._lists = [
-            _Sorted[Any](given[name], kind, lambda item: item.player, _NOWHERE) for name, kind in LISTS.items()
-        ]
+        self._sheets = _Sorted(given[SHEETS], SheetRow, _OfPlayer, _player_of, _NOWHERE)
+        self._looks = _Sorted(given[LOOKS], Look, _OfPlayer, _player_of, _NOWHERE)
+        self._changes = _Sorted(given[CHANGES], ChangeRow, _OfLook, lambda row: (row.player, row.taken_at), _NO_LOOK)
+        self._lists = [_Sorted[Any](given[name], kind, _OfPlayer, _player_of, _NOWHERE) for name, kind in LISTS.items()]
 
     def of(self, place: Place, player: Player, state: StateRow) -> Iterator[Placed]:
         """The player with its state, and all that belongs to it."""
@@ -135,13 +159,18 @@ class _Belongings:
             if isinstance(look, BadRow):
                 yield place, look
                 continue
-            changes = list[Change]()
+            changes, is_torn = list[Change](), self._changes.is_torn
             for where, row in self._changes.take((username, look.taken_at)):
                 if isinstance(row, BadRow):
+                    is_torn |= not isinstance(row, _Lost)
                     yield where, row
                 else:
                     changes.append(Change(row.metric, row.value, row.rank, row.level, row.unranked))
-            yield place, msgspec.structs.replace(look, changes=tuple(changes))
+            yield place, BadRow(_TORN) if is_torn else msgspec.structs.replace(look, changes=tuple(changes))
+
+
+def _player_of(row: Any) -> Any:
+    return row.player
 
 
 def _with_state(player: Player, state: StateRow, readings: list[Reading]) -> Player | BadRow:

@@ -12,15 +12,17 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import IO
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from osrsdiff.storage.plain_file import Column, PlainTable, Sort
 from osrsdiff.tracking.transfer.assembling import Cells, Rows, items_of
 from osrsdiff.tracking.transfer.items import BadRow, Header, Item, Place
 from osrsdiff.tracking.transfer.layout import HEADER, PLAYERS, TABLES, Plain, rows_of
+from osrsdiff.tracking.transfer.lines import CsvLines, csv_rows
 from osrsdiff.tracking.transfer.refusals import no_export, unreadable
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -33,15 +35,6 @@ _LONGEST_NUMBER = 20
 _BOOLEANS: Mapping[str, bool] = {"true": True, "false": False}
 _WORDS = {value: word for word, value in _BOOLEANS.items()}
 _Reader = Callable[[str], object]
-
-
-class _Lines(Protocol):
-    """What csv.reader gives. `line_num`: the last line that it has read."""
-
-    line_num: int
-
-    def __next__(self) -> list[str]:
-        """The next row."""
 
 
 @contextmanager
@@ -70,16 +63,36 @@ def writing(path: Path) -> Iterator[Callable[[Item], None]]:
 
 def read(path: Path) -> Iterator[tuple[Place, Item | BadRow]]:
     """The items of a file."""
-    try:
-        archive = ZipFile(path)
-    except _DAMAGED as error:
-        raise unreadable(path, f"it was cut short, or is damaged ({error})") from error
-    with archive:
+    with _opened(path) as archive:
         found = {name for name in TABLES if f"{name}.csv" in archive.namelist()}
         if missing := {HEADER, PLAYERS} - found:
             raise no_export(path, f"it has no {min(missing)}.csv.")
         with ExitStack() as files:
             yield from items_of({name: _rows(path, archive, TABLES[name], files) for name in found})
+
+
+def heading(path: Path) -> Mapping[str, object]:
+    """What the only row of the header says, whatever its columns; nothing where it can't be read."""
+    with _opened(path) as archive:
+        try:
+            with archive.open(f"{HEADER}.csv") as file:
+                rows = [row for _, row in islice(csv_rows(_text_lines(file)), 2)]
+        except (KeyError, *_DAMAGED):
+            return {}
+    names, cells = (row if isinstance(row, list) else [] for row in (*rows, [], [])[:2])
+    return {name: _integer(cell) for name, cell in zip(names, cells, strict=False)}
+
+
+def _opened(path: Path) -> ZipFile:
+    """Raises FileNotUsable."""
+    try:
+        return ZipFile(path)
+    except _DAMAGED as error:
+        raise unreadable(path, f"it was cut short, or is damaged ({error})") from error
+
+
+def _text_lines(file: IO[bytes]) -> CsvLines:
+    return CsvLines(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""))
 
 
 def _pack(path: Path, made: Path, exported_at: datetime) -> None:
@@ -120,28 +133,17 @@ def _rows(path: Path, archive: ZipFile, table: PlainTable, files: ExitStack) -> 
     name = f"{table.name}.csv"
     try:
         file = files.enter_context(archive.open(name))
-        lines = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""), strict=True)
-        columns = _columns(path, table, next(lines, []))
+        rows = csv_rows(_text_lines(file))
+        _, heading = next(rows, (0, []))
+        if isinstance(heading, str):
+            raise no_export(path, f"the heading of {name} can't be read: {heading}")
+        columns = _columns(path, table, heading)
         readers = [(column.name, _READERS[column.sort], _is_empty_text(column)) for column in columns]
-        for line, cells in _lines(lines):
-            yield f"{name}, line {line}", cells if isinstance(cells, BadRow) else _row(readers, cells)
-    except csv.Error as error:
-        raise no_export(path, f"the heading of {name} can't be read ({error}).") from error
+        for line, cells in rows:
+            row = BadRow(cells[0].upper() + cells[1:]) if isinstance(cells, str) else _row(readers, cells)
+            yield f"{name}, line {line}", row
     except _DAMAGED as error:
         yield name, BadRow(f"From some line on it is damaged: {error}.")
-
-
-def _lines(lines: _Lines) -> Iterator[tuple[int, list[str] | BadRow]]:
-    while True:
-        try:
-            cells = next(lines)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield lines.line_num, BadRow(f"It is no row of CSV: {error}.")
-        else:
-            if cells:
-                yield lines.line_num, cells
 
 
 def _columns(path: Path, table: PlainTable, heading: Sequence[str]) -> list[Column]:

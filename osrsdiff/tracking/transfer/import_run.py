@@ -41,9 +41,16 @@ class Run:
         self.paused = paused
         self.new: list[int] = []
 
-    def arriving(self, person: Person) -> Arriving:
-        """Takes in one player."""
-        return Arriving(self._db, person, self._pace, dry_run=self._dry_run, now=self.now)
+    def arriving(self, person: Person, *, is_check: bool = False) -> Arriving:
+        """Takes in one player; with `is_check` nothing of it is stored."""
+        return Arriving(self._db, person, self._pace, dry_run=self._dry_run or is_check, now=self.now)
+
+    async def check(self, username: str, name: str) -> None:
+        """Notes a player of whom there are looks and nothing else, where none could be taken in."""
+        try:
+            await self.arriving(self._person(username, name, self.now), is_check=True).begin()
+        except Unwelcome as error:
+            self.rows.add(f"player {name}", str(error))
 
     async def take_in(self, username: str, name: str, looks: Iterable[Look]) -> None:
         """A player of whom there are looks and nothing else, in the order of their times."""
@@ -51,8 +58,7 @@ class Run:
         try:
             for look in looks:
                 if arriving is None:
-                    arrival = Arrival(username, name, GameMode.REGULAR, self._interval_minutes, look.at)
-                    arriving = self.arriving(Person(arrival, not self.paused))
+                    arriving = self.arriving(self._person(username, name, look.at))
                     await arriving.begin()
                 count += 1
                 await arriving.look(look)
@@ -60,6 +66,10 @@ class Run:
                 self.came(await arriving.end(Belongings()), count)
         except Unwelcome as error:
             self.rows.add(f"player {name}", str(error))
+
+    def _person(self, username: str, name: str, created_at: datetime) -> Person:
+        arrival = Arrival(username, name, GameMode.REGULAR, self._interval_minutes, created_at)
+        return Person(arrival, not self.paused)
 
     def came(self, came: Came, looks: int) -> None:
         """Counts a player who is done with."""

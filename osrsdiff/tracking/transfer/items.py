@@ -6,6 +6,9 @@ needs one pass, and never more in hand than one player has besides its looks.
 
 Names identify: players by username, groups and metrics by key. No ids, no schedules, no tokens. Times are aware UTC to
 the second, written as ISO 8601 with Z in every format. What is None is left out in JSON, empty in CSV, NULL in SQLite.
+
+Of two players who became one only `joined_at` is told, not what the one who is no more was: that is ids. Where the file
+has come to, such a change is taken back by splitting at `joined_at`: the later part is a new player, who is paused.
 """
 
 from datetime import datetime
@@ -19,6 +22,7 @@ from osrsdiff.game.groups import LONGEST_DESCRIPTION, LONGEST_KEY, LONGEST_NAME,
 from osrsdiff.game.metrics import MetricKind
 from osrsdiff.game.modes import GameMode
 from osrsdiff.game.records import RecordPeriod
+from osrsdiff.game.reviews import Resolution, Why
 from osrsdiff.game.snapshots import Unranked
 from osrsdiff.game.thresholds import Measure
 
@@ -26,16 +30,20 @@ FORMAT = 1
 """Raised when a file can no longer be read by who knows the last one."""
 
 Time = Annotated[datetime, Meta(tz=True)]
-Username = Annotated[str, Meta(pattern=r"^[a-z0-9]+( [a-z0-9]+)*(~[1-9][0-9]{0,8})?$", max_length=22)]
+Username = Annotated[
+    str, Meta(pattern=r"^(?=[^~]{1,12}(~|\Z))[a-z0-9]+( [a-z0-9]+)*(~[1-9][0-9]{0,8})?\Z", max_length=22)
+]
 """Canonical; with ~ and a number where the name was given up to another player."""
 DisplayName = Annotated[str, Meta(min_length=1, max_length=40)]
 MetricKey = Annotated[str, Meta(min_length=1, max_length=200)]
-GroupKey = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=LONGEST_KEY)]
+GroupKey = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=LONGEST_KEY)]
 Text = Annotated[str, Meta(max_length=1_000)]
-LongText = Annotated[str, Meta(max_length=100_000)]
-Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Value = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Whole = Annotated[int, Meta(ge=-(2**40), le=2**40)]
+"""A value or the difference of two. So far beyond what the game has that there is room to add and to multiply."""
+Value = Annotated[int, Meta(ge=0, le=2**40)]
 Small = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Counter = Annotated[int, Meta(ge=0, le=2**30)]
+"""What is counted on here."""
 Rank = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Level = Annotated[int, Meta(ge=0, le=2**15 - 1)]
 Minutes = Annotated[int, Meta(ge=1, le=43_200)]
@@ -89,7 +97,7 @@ class State(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     that changed something. `sheet`: each metric once, in the order in which they were seen.
     """
 
-    version: Small
+    version: Counter
     looked_at: Time
     taken_at: Time
     sheet: tuple[Reading, ...]
@@ -112,7 +120,7 @@ class Player(_Line, frozen=True, tag="player"):
     last_look_at: Time | None = None
     last_changed_at: Time | None = None
     last_outcome: Outcome | None = None
-    failures: Small = 0
+    failures: Counter = 0
     missing_since: Time | None = None
     reckoned_by: Small | None = None
     mode_since: Time | None = None
@@ -162,17 +170,16 @@ class ModeChange(_Line, frozen=True, tag="mode_change"):
 class NameChange(_Line, frozen=True, tag="name_change"):
     """A name that the player was given. `before_display`: the old one as it was spelled, None where it was so.
 
-    `merged`: JSON of the player who was tracked under the new one until `joined_at`.
+    `joined_at`: from then on the history is that of who was tracked under the new one.
     """
 
     player: Username
     at: Time
-    before: Text
-    after: Text
-    before_display: Text | None = None
+    before: Username
+    after: Username
+    before_display: DisplayName | None = None
     forced: bool = False
     joined_at: Time | None = None
-    merged: LongText | None = None
     undone_at: Time | None = None
 
 
@@ -181,11 +188,11 @@ class Review(_Line, frozen=True, tag="review"):
 
     player: Username
     flagged_at: Time
-    why: Text
+    why: Why
     detail: Text
     after_at: Time | None = None
     resolved_at: Time | None = None
-    resolution: Text | None = None
+    resolution: Resolution | None = None
 
 
 class Achievement(_Line, frozen=True, tag="achievement"):

@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from io import BufferedIOBase
 from pathlib import Path
@@ -10,12 +10,15 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from osrsdiff.tracking.transfer.items import BadRow, Item, Place
-from osrsdiff.tracking.transfer.refusals import explained, unreadable
+from osrsdiff.tracking.transfer.items import BadRow, Header, Item, Place
+from osrsdiff.tracking.transfer.lines import Lines, TooLong
+from osrsdiff.tracking.transfer.refusals import explained, printable, unreadable
 
 GZIP_MAGIC = b"\x1f\x8b"
-LONGEST_LINE = 16 * 1024 * 1024
+MARK = b"\xef\xbb\xbf"
+"""What some programs begin a text of UTF-8 with."""
 _DAMAGED = (OSError, EOFError, zlib.error)
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class End(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="end"):
@@ -44,19 +47,31 @@ def writing(put: Callable[[bytes], object]) -> Iterator[Callable[[Item], None]]:
 
 def read(path: Path, *, is_packed: bool) -> Iterator[tuple[Place, Item | BadRow]]:
     """The items of a file, by line."""
-    number, is_whole = 0, False
+    number, rows, good, end = 0, 0, 0, None
     with closing(_opened(path, is_packed=is_packed)) as file:
         for number, line in _lines(file):
-            if isinstance(line, BadRow):
-                yield number, line
-            elif line.strip():
-                item = _item(line)
-                if isinstance(item, End):
-                    is_whole = True
-                else:
-                    yield number, item
-    if not is_whole:
+            item = line if isinstance(line, BadRow) else _item(line)
+            if isinstance(item, End):
+                end = item
+                continue
+            rows += 1
+            good += not isinstance(item, BadRow) and (rows == 1 or not isinstance(item, Header))
+            yield number, item
+    if end is None:
         yield number + 1, BadRow("The last line is missing: the file was cut short.")
+    elif not good <= end.items <= rows:
+        yield number, BadRow(f"By its last line the file has {end.items:,} items before it; it has {rows:,}.")
+
+
+def heading(path: Path, *, is_packed: bool) -> Mapping[str, object]:
+    """What the first line says, whatever it is; nothing where it can't be read."""
+    with closing(_opened(path, is_packed=is_packed)) as file:
+        _, line = next(_lines(file), (0, b""))
+    try:
+        found = msgspec.json.decode(b"" if isinstance(line, BadRow) else line)
+    except _NO_JSON:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _opened(path: Path, *, is_packed: bool) -> BufferedIOBase:
@@ -67,21 +82,23 @@ def _opened(path: Path, *, is_packed: bool) -> BufferedIOBase:
 
 
 def _lines(file: BufferedIOBase) -> Iterator[tuple[int, bytes | BadRow]]:
-    """The lines with their numbers; in the place of one that is damaged, and of all behind it, why."""
-    number, is_within = 0, False
+    """The lines that hold anything; in the place of one that is damaged, and of all behind it, why."""
+    lines = Lines(file.readline, b"\n")
     while True:
         try:
-            line = file.readline(LONGEST_LINE)
+            line = lines.read()
+        except TooLong as error:
+            yield lines.number, BadRow(str(error))
+            continue
         except _DAMAGED as error:
-            yield number + 1, BadRow(f"From here on the file can't be unpacked: {error}.")
+            yield lines.number + 1, BadRow(f"From here on the file can't be unpacked: {error}.")
             return
         if not line:
             return
-        is_cut = len(line) == LONGEST_LINE and not line.endswith(b"\n")
-        if not is_within:
-            number += 1
-            yield number, BadRow("The line is too long.") if is_cut else line
-        is_within = is_cut
+        if lines.number == 1:
+            line = line.removeprefix(MARK)
+        if line.strip():
+            yield lines.number, line
 
 
 def _item(line: bytes) -> Item | End | BadRow:
@@ -89,5 +106,5 @@ def _item(line: bytes) -> Item | End | BadRow:
         return _decoder.decode(line)
     except msgspec.ValidationError as error:
         return BadRow(explained(error))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return BadRow(f"It is no JSON: {error}.")
+    except _NO_JSON as error:
+        return BadRow(printable(f"It is no JSON: {error}."))

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec.structs import asdict
 
+from osrsdiff.game.reviews import Resolution, Why
 from osrsdiff.storage.export import Kept
 from osrsdiff.storage.export_looks import Look
 from osrsdiff.storage.players import Player as Tracked
@@ -40,12 +41,12 @@ def belongings_of(kept: Kept, groups: Collection[str]) -> Iterator[Item]:
             name.before_display,
             name.forced,
             name.joined_at,
-            name.merged,
             name.undone_at,
         )
     for review in kept.reviews:
         flagged_at, after, why, detail, resolved_at, resolution = review
-        yield items.Review(username, flagged_at, why, detail, after, resolved_at, resolution)
+        decided = Resolution(resolution) if resolution else None
+        yield items.Review(username, flagged_at, Why(why), detail, after, resolved_at, decided)
     for reached in kept.achievements:
         yield items.Achievement(username, reached.metric, reached.measure, reached.threshold, reached.at, reached.after)
     for record in kept.records:

@@ -15,6 +15,7 @@ from osrsdiff.game.snapshots import Unranked
 from osrsdiff.storage.plain_file import Column, PlainTable, Sort
 from osrsdiff.tracking.transfer.items import (
     Achievement,
+    Counter,
     Event,
     Group,
     Header,
@@ -30,7 +31,6 @@ from osrsdiff.tracking.transfer.items import (
     Rank,
     Record,
     Review,
-    Small,
     Time,
     Username,
     Value,
@@ -66,7 +66,7 @@ class ChangeRow(Struct, frozen=True, gc=False):
 class StateRow(Struct, frozen=True):
     """What the row of a player says of its state: nothing, or all of it."""
 
-    state_version: Small | None = None
+    state_version: Counter | None = None
     state_looked_at: Time | None = None
     state_taken_at: Time | None = None
 
@@ -129,7 +129,6 @@ _ABOUT: Mapping[str, str] = {
     "forced": "whether it was done although the histories contradict each other",
     "joined_at": "since when it is a member",
     "name_changes.joined_at": "from then on the history is that of who was tracked under the new name",
-    "merged": "who that was, as JSON",
     "undone_at": "when the change was taken back",
     "why": "what was found",
     "detail": "the same in words; of an event what else is to say",

@@ -8,6 +8,13 @@ import msgspec
 from osrsdiff.errors import FileNotUsable
 
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
+_LONGEST = 300
+
+
+def printable(reason: str) -> str:
+    """A reason that quotes a file, fit to be shown: not too long, and what can't be printed is replaced."""
+    shown = reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
+    return shown if shown.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in shown)
 
 
 def explained(error: msgspec.ValidationError) -> str:
@@ -15,8 +22,8 @@ def explained(error: msgspec.ValidationError) -> str:
     text = str(error)
     found = _PLACE.search(text)
     if found is None or not found[1]:
-        return f"{text}."
-    return f"{found[1]}: {text[: found.start()]}."
+        return printable(f"{text}.")
+    return printable(f"{found[1]}: {text[: found.start()]}.")
 
 
 def unreadable(path: Path, error: object) -> FileNotUsable:

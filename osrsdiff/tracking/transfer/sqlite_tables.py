@@ -1,6 +1,6 @@
 """Items as a SQLite file of plain tables, which say in their schema what stands in them. Booleans are 0 and 1."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,18 @@ def read(path: Path) -> Iterator[tuple[Place, Item | BadRow]]:
             yield from items_of({name: _rows(file, TABLES[name], found) for name, found in columns.items() if found})
     except PlainFileError as error:
         raise unreadable(path, error) from error
+
+
+def heading(path: Path) -> Mapping[str, object]:
+    """What the only row of the header says, whatever its columns; nothing where it can't be read."""
+    try:
+        with opened(path) as file:
+            table = TABLES[HEADER]
+            names = [column.name for column in table.columns if column.name in file.columns(HEADER)]
+            _, cells = next(file.rows(table, names), (0, ()))
+    except PlainFileError:
+        return {}
+    return dict(zip(names, cells, strict=False))
 
 
 def _columns(path: Path, file: OldFile, table: PlainTable) -> list[Column]:

@@ -11,17 +11,19 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from msgspec import Struct
 
 from osrsdiff.errors import FileNotUsable, InvalidUsername
 from osrsdiff.game import usernames
-from osrsdiff.game.levels import MAX_XP, level_at
+from osrsdiff.game.levels import MAX_VIRTUAL_LEVEL, MAX_XP, level_at, level_for_xp
 from osrsdiff.game.merged import Look
 from osrsdiff.game.metrics import OVERALL, SKILLS, MetricKind, kind_of, metric_key
 from osrsdiff.game.snapshots import Reading, Unranked
 from osrsdiff.tracking.move.people import GAME_BEGAN
 from osrsdiff.tracking.transfer.given import LEEWAY, Unusable
+from osrsdiff.tracking.transfer.lines import CsvLines, csv_rows
 from osrsdiff.tracking.transfer.refusals import unreadable
 
 REQUIRED = ("player", "date", "metric", "value")
@@ -30,8 +32,12 @@ DELIMITERS = ",;\t"
 
 _MOST_OVERALL = MAX_XP * (len(SKILLS) - 1)
 _MOST_SCORE = 2**31 - 1
-_MOST_RANK, _MOST_LEVEL = 2**31 - 1, 2**15 - 1
+_MOST_RANK = 2**31 - 1
+_MOST_TOTAL = 99 * 30
+"""No total level is higher, however many skills come."""
 _NONE = -1
+_LONGEST_HEADING = 10_000
+_AT_ONCE = 500
 _WIDTH = 6
 _EPOCH_SECONDS = re.compile(r"[0-9]{9,11}(\.[0-9]+)?$")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}$")
@@ -40,9 +46,10 @@ Refuse = Callable[[int, str], None]
 
 
 class Layout(Struct, frozen=True):
-    """Where the columns stand. `ignored`: columns that mean nothing here."""
+    """Where the columns stand, and how many there are. `ignored`: columns that mean nothing here."""
 
     places: Mapping[str, int]
+    width: int
     delimiter: str
     ignored: tuple[str, ...]
 
@@ -66,33 +73,32 @@ def is_values(path: Path) -> bool:
     """Whether the first line names the columns. Raises FileNotUsable where the file can't be read."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            return _layout(file.readline(10_000)) is not None
+            return _layout(file.readline(_LONGEST_HEADING)) is not None
     except OSError as error:
         raise unreadable(path, error) from error
 
 
-def read(path: Path, known: set[str], now: datetime, refuse: Refuse) -> Values:
-    """Every value that can be true; `refuse` is told of the others, by line. `known`: the metrics there are.
+def read(path: Path, values: Values, known: set[str], now: datetime, refuse: Refuse) -> Iterator[None]:
+    """Fills `values` with all that can be true; stops now and then, so that others get on.
 
-    Raises FileNotUsable.
+    `refuse` is told of the rest, by line. `known`: the metrics there are. Raises FileNotUsable.
     """
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            layout = _layout(file.readline(10_000))
-            if layout is None:
-                raise FileNotUsable(f"{path}: its first line has to name the columns {', '.join(REQUIRED)}.")
-            values = Values(ignored=layout.ignored)
-            reader = _Reader(layout, values, known, now)
-            for number, row in _rows(csv.reader(file, delimiter=layout.delimiter), refuse):
-                values.lines += 1
-                try:
-                    reader.take(number, row)
-                except Unusable as error:
-                    refuse(number, str(error))
+            yield from _read(path, file, values, known, now, refuse)
     except OSError as error:
         raise unreadable(path, error) from error
-    _sort(values, refuse)
-    return values
+    for username, found in values.by_player.items():
+        values.by_player[username] = _sorted(values, found, refuse)
+        yield
+
+
+def no_values(path: Path) -> FileNotUsable:
+    """A text that is neither dated values nor an export."""
+    return FileNotUsable(
+        f"{path} is no export of osrsdiff, nor a CSV of dated values: the first line of that has to name the columns "
+        f"{', '.join(REQUIRED)}."
+    )
 
 
 def looks(values: Values, username: str) -> Iterator[Look]:
@@ -115,7 +121,7 @@ class _Reader:
     """Turns rows into values."""
 
     def __init__(self, layout: Layout, values: Values, known: set[str], now: datetime) -> None:
-        self._places = layout.places
+        self._places, self._width = layout.places, layout.width
         self._values = values
         self._known = known
         self._latest = (now + LEEWAY).timestamp()
@@ -124,12 +130,14 @@ class _Reader:
 
     def take(self, line: int, row: list[str]) -> None:
         """One row. Raises Unusable."""
+        if any(cell.strip() for cell in row[self._width :]):
+            raise Unusable(f"it has {len(row)} cells, the first line names {self._width}.")
         player = self._player(self._cell(row, "player"))
         at = self._second(self._cell(row, "date"))
         metric, number = self._metric(self._cell(row, "metric"))
         value = _value(self._cell(row, "value"), metric)
         rank = _rank(self._cell(row, "rank"))
-        level = _level(self._cell(row, "level"), metric)
+        level = _level(self._cell(row, "level"), metric, value)
         self._values.by_player.setdefault(player, array("q")).extend((at, number, value, rank, level, line))
 
     def _cell(self, row: list[str], column: str) -> str:
@@ -168,18 +176,23 @@ class _Reader:
         return at
 
 
-def _rows(reader: "Iterator[list[str]]", refuse: Refuse) -> Iterator[tuple[int, list[str]]]:
-    """The rows that hold anything, each with the line at which it ends."""
-    while True:
+def _read(path: Path, file: TextIO, values: Values, known: set[str], now: datetime, refuse: Refuse) -> Iterator[None]:
+    """Puts the values of a file to the others; stops now and then."""
+    layout = _layout(file.readline(_LONGEST_HEADING))
+    if layout is None:
+        raise no_values(path)
+    values.ignored = layout.ignored
+    reader = _Reader(layout, values, known, now)
+    for number, row in csv_rows(CsvLines(file, begin=1), layout.delimiter):
+        values.lines += 1
         try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            refuse(1 + reader.line_num, f"it is no line of CSV: {error}.")  # type: ignore[attr-defined]
-            continue
-        if any(cell.strip() for cell in row):
-            yield 1 + reader.line_num, row  # type: ignore[attr-defined]
+            if isinstance(row, str):
+                raise Unusable(row)
+            reader.take(number, row)
+        except Unusable as error:
+            refuse(number, str(error))
+        if values.lines % _AT_ONCE == 0:
+            yield
 
 
 def _layout(header: str) -> Layout | None:
@@ -192,7 +205,7 @@ def _layout(header: str) -> Layout | None:
     known = [name for name in names if name in places]
     if not places.keys() >= set(REQUIRED) or len(known) != len(places):
         return None
-    return Layout(places, delimiter, tuple(name for name in names if name and name not in places))
+    return Layout(places, len(names), delimiter, tuple(name for name in names if name and name not in places))
 
 
 def _time(given: str) -> int:
@@ -229,13 +242,18 @@ def _rank(given: str) -> int:
     return rank
 
 
-def _level(given: str, metric: str) -> int:
+def _level(given: str, metric: str, value: int) -> int:
+    """The total level, which nothing else tells. That of a skill follows from its xp, and is only looked at."""
     level = _whole(given, "level") if given else _NONE
     if level == _NONE or kind_of(metric) is not MetricKind.SKILL:
         return _NONE
-    if not 0 <= level <= _MOST_LEVEL:
-        raise Unusable(f"its level, {level}, can't be.")
-    return level
+    if metric == OVERALL:
+        if not 0 <= level <= _MOST_TOTAL:
+            raise Unusable(f"its level, {level}, is no total level.")
+        return level
+    if level not in (level_for_xp(value), level_for_xp(value, MAX_VIRTUAL_LEVEL)):
+        raise Unusable(f"its level, {level}, is not that of {value} xp.")
+    return _NONE
 
 
 def _reading(metric: str, value: int, rank: int, level: int) -> Reading:
@@ -249,18 +267,17 @@ def _look(at: int, readings: Mapping[str, Reading]) -> Look:
     return Look(datetime.fromtimestamp(at, UTC), None, readings, is_whole=False)
 
 
-def _sort(values: Values, refuse: Refuse) -> None:
-    """Each player's values by time; of two for one metric at one time the first line counts."""
-    for username, found in values.by_player.items():
-        rows = sorted(tuple(found[place : place + _WIDTH]) for place in range(0, len(found), _WIDTH))
-        rows.sort(key=lambda row: (row[0], row[1], row[-1]))
-        kept: list[tuple[int, ...]] = []
-        for row in rows:
-            if kept and kept[-1][:2] == row[:2]:
-                if kept[-1][2:-1] == row[2:-1]:
-                    values.twice += 1
-                else:
-                    refuse(row[-1], f"line {kept[-1][-1]} says otherwise of the same player, date and metric.")
-                continue
-            kept.append(row)
-        values.by_player[username] = array("q", (number for row in kept for number in row))
+def _sorted(values: Values, found: "array[int]", refuse: Refuse) -> "array[int]":
+    """A player's values by time; of two for one metric at one time the first line counts."""
+    rows = sorted(tuple(found[place : place + _WIDTH]) for place in range(0, len(found), _WIDTH))
+    rows.sort(key=lambda row: (row[0], row[1], row[-1]))
+    kept: list[tuple[int, ...]] = []
+    for row in rows:
+        if kept and kept[-1][:2] == row[:2]:
+            if kept[-1][2:-1] == row[2:-1]:
+                values.twice += 1
+            else:
+                refuse(row[-1], f"line {kept[-1][-1]} says otherwise of the same player, date and metric.")
+            continue
+        kept.append(row)
+    return array("q", (number for row in kept for number in row))

@@ -34,11 +34,14 @@ async def test_a_name_that_nobody_has_is_given_and_all_else_stays(instance: Inst
     assert (renamed.before, renamed.scheduled, renamed.was_merged, renamed.apart) == (OLD, True, False, None)
     assert renamed.task_id is not None
     after = await everything(instance, player)
-    assert [row for row in after.pop("events") if row not in before["events"]] == [(old.id, seconds(4), NEW)]
+    assert [row for row in after.pop("events") if row not in before["events"]] == [
+        (old.id, seconds(4), f"{OLD} -> {NEW}")
+    ]
     before.pop("events")
     assert after == before
     _, [change] = await renames.names_of(instance, NEW)
     assert (change.before, change.before_display, change.after, change.at) == ("quill moss", OLD, "fern gully", hour(4))
+    assert change.after_display == NEW
     assert (change.was_merged, change.joined_at, change.forced, change.undone_at) == (False, None, False, None)
 
 
@@ -134,7 +137,8 @@ async def test_what_was_seen_under_a_name_stays_with_it(instance: Instance, see:
     await see("fern gully", 5, attack=300, defence=50, zulrah=7)
     await see("fern gully", 6, attack=900, defence=50, zulrah=7)
     undone = await renames.undo(instance, NEW, clock=at_hour(7))
-    assert undone.apart == "fern gully"
+    assert (undone.apart, undone.apart_display) == ("fern gully", NEW)
+    assert (await renames.names_of(instance, OLD))[1][0].after_display == NEW
     apart = await get_player(instance, NEW)
     assert (apart.is_active, apart.last_look_at) == (False, hour(6))
     after = await everything(instance, old)

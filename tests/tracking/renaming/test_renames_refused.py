@@ -33,8 +33,11 @@ async def test_what_nobody_is_called_in_the_game_is_no_name(instance: Instance, 
         ([(5, {"attack": 299})], ["1 metric fell: Attack from 300 to 299"]),
         ([(5, {"attack": 200_000_000})], ["rose by more than anybody gains in 2 hours: Attack"]),
         ([(5, {"attack": 299, "zulrah": 100_000})], ["1 metric fell", "1 metric rose by more"]),
-        ([(0.5, {"attack": 300})], ["both were seen playing: Quill Moss until 2026-10-01 14:00", "rose"][:1]),
-        ([(2, {"attack": 300}), (4, {"attack": 400})], ["both were seen playing"]),
+        (
+            [(0.5, {"attack": 300})],
+            ["both were seen: Quill Moss until 2026-10-01 14:00 UTC, Fern_Gully since 2026-10-01 12:30 UTC"],
+        ),
+        ([(2, {"attack": 300}), (4, {"attack": 400})], ["both were seen playing: "]),
     ],
 )
 @on_sqlite
@@ -62,7 +65,7 @@ async def test_looks_that_do_not_fit_are_kept_apart_and_come_back(instance: Inst
     await see("fern gully", 4, attack=900, defence=50, zulrah=7)
     before = await everything(instance, old), await everything(instance, new)
     renamed = await renames.rename(instance, OLD, NEW, force=True, clock=at_hour(7))
-    assert renamed.apart == "quill moss~1"
+    assert (renamed.apart, renamed.apart_display) == ("quill moss~1", "Quill Moss~1")
     archived = await get_player(instance, "Quill_Moss~1")
     assert (archived.display_name, archived.is_active, archived.last_look_at) == ("Quill Moss~1", False, hour(3))
     rows = await everything(instance, renamed.player)
@@ -75,11 +78,25 @@ async def test_looks_that_do_not_fit_are_kept_apart_and_come_back(instance: Inst
 
 
 @on_sqlite
+async def test_an_archived_player_of_another_name_is_let_be(instance: Instance, see: See, old: Player) -> None:
+    """The looks that did not fit were found to be those of somebody else, or its id is another's by now."""
+    await add_player(instance, NEW)
+    await see("fern gully", 0.5, attack=100, defence=50, zulrah=7)
+    await renames.rename(instance, OLD, NEW, force=True, clock=at_hour(7))
+    archived = await get_player(instance, "quill moss~1")
+    async with instance.db.writing() as conn:
+        await renames_table.call(conn, archived.id, "carex~1", "Carex~1")
+    await renames.undo(instance, NEW)
+    assert (await get_player(instance, "carex~1")).last_look_at == hour(3)
+    assert (await get_player(instance, OLD)).last_look_at == hour(0)
+
+
+@on_sqlite
 async def test_who_is_flagged_is_reviewed_first(instance: Instance, old: Player) -> None:
     async with instance.db.writing() as conn:
         statement = update(tables.players).where(tables.players.c.id == bindparam("player_id"))
         await conn.run(statement.values(flagged_at=bindparam("at")), {"player_id": old.id, "at": seconds(2)})
-    with pytest.raises(RenameRefused, match="flagged since 2026-10-01: review it first"):
+    with pytest.raises(RenameRefused, match="flagged since 2026-10-01 14:00 UTC: review it first"):
         await renames.rename(instance, OLD, NEW)
     assert (await renames.rename(instance, OLD, NEW, force=True)).player.flagged_at == hour(2)
 

@@ -40,7 +40,7 @@ async def _rows_of(db: Database) -> dict[str, list[str]]:
 
 def _plain(of: Table, row: tuple[Any, ...], named: dict[str, dict[int, str]]) -> dict[str, Any]:
     values = dict(zip(of.c.keys(), row, strict=True))
-    for column in ("id", "schedule_id", "version"):
+    for column in ("id", "schedule_id", "version", "merged"):
         values.pop(column, None)
     for column, names in named.items():
         if values.get(column) is not None:

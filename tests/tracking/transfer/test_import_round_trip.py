@@ -78,7 +78,7 @@ async def fill(db: Database) -> None:
         group = await groups.add(conn, key="few", name="The Few", description="", now=EPOCH)
         await groups.add(conn, key="none", name="Nobody", description="empty", now=EPOCH)
         times = {"player_id": away.id, "at": seconds(NOW), "joined_at": seconds(EPOCH)}
-        named = {"before": "away", "before_display": "A way", "after": "away~1", "merged": '{"id": 7}'}
+        named = {"before": "away", "before_display": "AWAY", "after": "away~1", "merged": '{"id": 7}'}
         values = {**times, **named, "forced": True, "undone_at": seconds(NOW)}
         await conn.run(insert(tables.name_changes).values(values).inline())
     await groups.put_members(db, group.id, {unseen.id: "leader", away.id: "member"}, now=EPOCH)

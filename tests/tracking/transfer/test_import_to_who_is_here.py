@@ -35,11 +35,12 @@ def lines_of(player: str = "zezima") -> list[object]:
     return [
         {"type": "header", "format": 1, "made_by": "a test", "exported_at": at(0), "players": 1},
         {"type": "group", "key": "few", "name": "Few", "description": "", "created_at": at(9)},
-        {"type": "player", "username": player, "display_name": "Zez", "game_mode": "ironman", "is_active": True,
+        {"type": "player", "username": player, "display_name": "ZEZIMA", "game_mode": "ironman", "is_active": True,
          "fetch_interval_minutes": 30, "created_at": at(9), "mode_checked_at": at(2)},
         look(player, 8, 100),
         look(player, 6, 300, previous_look_at=at(7)),
-        {"type": "event", "player": player, "at": at(6), "kind": "level_up", "metric": "attack", "value": 4},
+        {"type": "event", "player": player, "at": at(6), "kind": "level_up", "metric": "attack", "value": 4,
+         "before": 2},
         {"type": "member", "player": player, "group": "few", "role": "leader", "joined_at": at(9)},
         {"type": "end", "items": 7},
     ]  # fmt: skip
@@ -95,7 +96,8 @@ BAD = [
 @pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 async def test_bad_rows_are_told_and_the_rest_is_imported_or_nothing(instance: Instance, tmp_path: Path) -> None:
     lines = lines_of()
-    path = written(tmp_path / "file.jsonl", [*lines[:5], *(line for line, _ in BAD), *lines[5:]])
+    end = {"type": "end", "items": 7 + len(BAD)}
+    path = written(tmp_path / "file.jsonl", [*lines[:5], *(line for line, _ in BAD), *lines[5:-1], end])
     report = await bring(instance, path, all_or_nothing=True)
     assert [one.place for one in report.refused] == list(range(6, 6 + len(BAD))), report.refused
     assert (report.stopped, report.players_new) == (True, 0)

@@ -28,7 +28,10 @@ def path(tmp_path: Path) -> Path:
 def read(path: Path, known: set[str], text: str, encoding: str = "utf-8") -> tuple[Values, list[tuple[int, str]]]:
     path.write_bytes(text.encode(encoding))
     refused: list[tuple[int, str]] = []
-    return values.read(path, known, NOW, lambda line, reason: refused.append((line, reason))), refused
+    found = Values()
+    for _ in values.read(path, found, known, NOW, lambda line, reason: refused.append((line, reason))):
+        pass
+    return found, refused
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,9 @@ def read(path: Path, known: set[str], text: str, encoding: str = "utf-8") -> tup
         ("zezima,2026-01-01", "names no metric"),
         ("much too long a name,2026-01-01,attack,5", "is not a player name"),
         ("zezima,2026-01-01,attack,5,0", "ranks begin at 1"),
-        ("zezima,2026-01-01,attack,5,,70000", "level, 70000, can't be"),
+        ("zezima,2026-01-01,attack,5,,70000", "level, 70000, is not that of 5 xp"),
+        ("zezima,2026-01-01,overall,5,,9000", "level, 9000, is no total level"),
+        ("zezima,2026-01-01,attack,5,,,extra", "it has 7 cells, the first line names 6"),
         ("Zezima,2026-01-01T00:00:00Z,Attack,7", "line 2 says otherwise"),
     ],
 )
