@@ -118,6 +118,14 @@ _NOW_CALLED = (
     .limit(1)
 )
 
+_GIVEN_UP = (
+    select(players.c.display_name, _c.at)
+    .join_from(name_changes, players, players.c.id == _c.player_id)
+    .where(_c.before == _name, _c.undone_at.is_(None), players.c.username != _name)
+    .order_by(_c.id.desc())
+    .limit(1)
+)
+
 _member = group_members.c
 _GROUPS = select(_member.group_id, _member.role, _member.joined_at).where(_member.player_id == _player_id)
 _ENTER = (
@@ -210,6 +218,12 @@ async def now_called(conn: Connection, username: str) -> str | None:
     """
     row = await conn.one(_NOW_CALLED, {"name": username})
     return str(row[0]) if row else None
+
+
+async def given_up(conn: Connection, username: str) -> tuple[str, datetime] | None:
+    """Who was last called so and is not any more, by display name, and since when; archived ones count too."""
+    row = await conn.one(_GIVEN_UP, {"name": username})
+    return (str(row[0]), moment(row[1])) if row else None
 
 
 async def unite_groups(conn: Connection, player_id: int, other_id: int) -> tuple[list[tuple[int, str, int]], list[int]]:

@@ -1,27 +1,34 @@
-"""Players of a file who are tracked here under another name by now: they would come a second time. Reads only."""
+"""Players of a file who have another name here by now: they would come a second time, or into another one's history.
+
+Reads only.
+"""
 
 from datetime import datetime
 
-from osrsdiff.game import usernames
 from osrsdiff.storage import players, renames
 from osrsdiff.storage.engine import Database
 
 
 async def why_not(db: Database, username: str, since: datetime) -> str | None:
-    """Why a player who was called so from `since` on can't be added, None where it can, or is here.
+    """Why a player who was called so from `since` on can't be brought in; None where it can.
 
-    Whoever was called so here when `since` was is the same player; a later one of that name is somebody else.
+    Whoever was called so here when `since` was is the same player; a later one of that name is somebody else, who may
+    be here already.
     """
     async with db.reading() as conn:
-        called = await renames.now_called(conn, username)
-        if called is None or await players.by_username(conn, username) is not None:
-            return None
-        player = await players.by_username(conn, usernames.tracked_name(called))
-        changes = [] if player is None else await renames.of_player(conn, player.id)
-    given_up = max((one.at for one in changes if one.before == username and one.undone_at is None), default=None)
-    if given_up is None or since >= given_up:
+        earlier = await renames.given_up(conn, username)
+        holder = await players.by_username(conn, username)
+    if earlier is None:
         return None
+    called, until = earlier
+    if since >= (until if holder is None else min(until, holder.created_at)):
+        return None
+    if holder is None:
+        return (
+            f"who was called so is called {called} here since {until:%Y-%m-%d}. Take that change of name back or "
+            f"remove {called}, then import again."
+        )
     return (
-        f"who was called so is called {called} here since {given_up:%Y-%m-%d}. Take that change of name back or remove "
-        f"{called}, then import again."
+        f"it is from before {called} gave the name up, and another player has it here since "
+        f"{holder.created_at:%Y-%m-%d %H:%M} UTC."
     )

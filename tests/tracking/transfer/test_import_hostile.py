@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
-from osrsdiff.storage import players, renames
+from osrsdiff.game.reviews import Why
+from osrsdiff.storage import players, renames, reviews
 from osrsdiff.tracking.instance import Instance
 from osrsdiff.tracking.players import get_player, list_players
 from osrsdiff.tracking.renames import rename, undo
+from osrsdiff.tracking.reviews import split
+from osrsdiff.tracking.transfer.exporting import Wanted, export_file
 from osrsdiff.tracking.transfer.import_report import ImportReport
 from osrsdiff.tracking.transfer.importing import import_file
+from osrsdiff.tracking.transfer.reading import Format
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -168,6 +172,23 @@ async def test_who_has_another_name_here_does_not_come_a_second_time(instance: I
     # somebody else of that name, and a file that knows of both
     later = await bring(instance, path, player(created_at=at(1)), look(0.5, 100))
     assert (later.refused, later.players_new) == ([], 1)
+
+
+@on_sqlite
+async def test_an_old_file_gives_the_new_owner_of_a_name_nothing(instance: Instance, tmp_path: Path) -> None:
+    path, kept = tmp_path / "a.jsonl", tmp_path / "kept.jsonl"
+    lines = [player(), look(8, 100), look(6, 300, previous_look_at=at(7)), look(4, 10), look(2, 20)]
+    await bring(instance, path, *lines)
+    found = await get_player(instance, "zezima")
+    flag = reviews.flag_steps(found.id, at=NOW - 4 * DAY, after=None, why=Why.COLLAPSE, detail="it fell")
+    async with instance.db.writing() as conn:
+        await conn.run_all(flag)
+    await split(instance, "zezima", clock=lambda: NOW)
+    await export_file(instance, Wanted(), kept, Format.JSONL, now=NOW)
+    [refused] = (await bring(instance, path, *lines)).refused
+    assert "from before zezima~1 gave the name up, and another player has it here since 2026-09-27" in refused.reason
+    whole = await import_file(instance, kept, stages=lambda _: nullcontext(lambda *_: None), now=NOW)
+    assert (whole.refused, whole.players_known, whole.looks_stored) == ([], 2, 0)
 
 
 @on_sqlite
