@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import Table, Text, bindparam, exists, insert, literal_column, or_, select
+from sqlalchemy import Executable, Table, Text, bindparam, exists, insert, literal_column, or_, select
 
 from osrsdiff.game.achievements import Reached
 from osrsdiff.game.events import Event
@@ -140,6 +140,6 @@ def steps(player_id: int, missing: Belongings, ids: Mapping[str, int]) -> Iterab
         yield from reviews_table.flag_as_open(player_id)
 
 
-def _step(statement: object, player_id: int, **values: object) -> Step:
+def _step(statement: Executable, player_id: int, **values: object) -> Step:
     row: Params = {name: seconds(one) if isinstance(one, datetime) else one for name, one in values.items()}
-    return Step(statement, {**row, "player_id": player_id})  # type: ignore[arg-type]
+    return Step(statement, {**row, "player_id": player_id})
